@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Host tests of the engine: the module's own engine files and what drives them.
+//!
+//! [`rig::Rig`] is the place to start: an engine over a TPM, with clients. The TPM is libtpms in this
+//! process ([`libtpms`]), or a model ([`fake`]) for what libtpms cannot be brought to do. [`chip`] records
+//! what the engine sends, and fails what it is told to. [`client`], [`command`] and [`wire`] are a small TSS
+//! that shares no code with the engine.
 
 #[cfg(engine)]
 #[path = "../../../../drivers/char/tpm/tpmrm/engine/mod.rs"]
 pub mod engine;
+
+#[cfg(engine)]
+pub mod chip;
+pub mod client;
+pub mod command;
+pub mod libtpms;
+#[cfg(engine)]
+pub mod rig;
+pub mod tpm;
+pub mod wire;

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One engine over one TPM, with clients: spaces of the engine, and users of the TPM beside it.
+
+use crate::chip::{Chip, Device, Fault, Sent};
+use crate::client::{Client, Failure};
+use crate::engine::{Engine, Limits, Message, SpaceId, UserId};
+use crate::libtpms::Libtpms;
+use crate::tpm::rh;
+use crate::wire::su;
+use kernel::alloc::flags::GFP_KERNEL;
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+
+/// Two users who have nothing to do with each other.
+pub const ALICE: u32 = 1000;
+pub const BOB: u32 = 1001;
+
+/// An engine and its TPM.
+pub struct Rig<D = Libtpms> {
+    pub chip: RefCell<Chip<D>>,
+    engine: RefCell<Engine>,
+    /// What every response is checked against: nothing of the engine's may stay in the TPM.
+    pub check_empty: Cell<bool>,
+}
+
+/// A space of the engine, as a client sees it.
+pub struct Space<'r> {
+    id: SpaceId,
+    client: Client<'r>,
+}
+
+impl<'r> std::ops::Deref for Space<'r> {
+    type Target = Client<'r>;
+
+    fn deref(&self) -> &Client<'r> {
+        &self.client
+    }
+}
+
+impl Rig<Libtpms> {
+    /// A new TPM, started, with the default limits.
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// A new TPM, started, with these limits.
+    pub fn with_limits(limits: Limits) -> Self {
+        let mut tpm = Libtpms::new();
+        let startup = crate::client::startup(0);
+        assert_eq!(crate::wire::response_code(&tpm.process(&startup)), 0);
+        Self::over(tpm, limits)
+    }
+
+    /// Cuts the TPM's power, and starts it with TPM2_Startup of this type; `shutdown` before, if any.
+    pub fn power_cycle(&self, shutdown: Option<u16>, startup: u16) {
+        let raw = self.raw();
+        if let Some(kind) = shutdown {
+            raw.send(&crate::client::shutdown(kind)).expect("shutdown");
+        }
+        self.chip.borrow_mut().device.power_cycle();
+        raw.send(&crate::client::startup(startup)).expect("startup");
+    }
+}
+
+impl Default for Rig<Libtpms> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D: Device> Rig<D> {
+    /// An engine over `device`.
+    pub fn over(device: D, limits: Limits) -> Self {
+        let mut chip = Chip::new(device);
+        let engine = Engine::probe(&mut chip, limits).expect("probe");
+        Self {
+            chip: RefCell::new(chip),
+            engine: RefCell::new(engine),
+            check_empty: Cell::new(false),
+        }
+    }
+
+    /// Opens a space for `user`.
+    pub fn open(&self, user: u32) -> Space<'_> {
+        self.try_open(user).expect("open")
+    }
+
+    /// Opens a space for `user`, or says why not.
+    pub fn try_open(&self, user: u32) -> Result<Space<'_>, i32> {
+        let id = self
+            .engine
+            .borrow_mut()
+            .open(UserId(user))
+            .map_err(|e| -e.to_errno())?;
+        let client = Client::new(Box::new(move |command| self.execute(id, command)));
+        Ok(Space { id, client })
+    }
+
+    /// Closes a space.
+    pub fn close(&self, space: Space<'_>) {
+        self.engine
+            .borrow_mut()
+            .close(&mut *self.chip.borrow_mut(), space.id);
+    }
+
+    /// Closes a space whose chip is gone.
+    pub fn forget(&self, space: Space<'_>) {
+        self.engine.borrow_mut().forget(space.id);
+    }
+
+    /// Somebody who talks to the TPM directly, as the kernel and users of /dev/tpm0 do. Not recorded.
+    pub fn raw(&self) -> Client<'_> {
+        Client::new(Box::new(|command| {
+            Ok(self.chip.borrow_mut().device.process(command))
+        }))
+    }
+
+    fn execute(&self, space: SpaceId, command: &[u8]) -> Result<Vec<u8>, i32> {
+        let mut message = Message::new(GFP_KERNEL).expect("tests fail allocations only inside");
+        // Stale bytes of an earlier message: the engine must judge by the length.
+        message.room().fill(0xff);
+        message.room()[..command.len()].copy_from_slice(command);
+        message.set_len(command.len());
+        let result =
+            self.engine
+                .borrow_mut()
+                .execute(&mut *self.chip.borrow_mut(), space, &mut message);
+        if self.check_empty.get() {
+            self.assert_empty();
+        }
+        match result {
+            Ok(()) => Ok(message.as_slice().to_vec()),
+            Err(e) => Err(-e.to_errno()),
+        }
+    }
+
+    /// The commands that the engine sent while `f` ran.
+    pub fn sent<T>(&self, f: impl FnOnce() -> T) -> (T, Vec<Sent>) {
+        let before = self.chip.borrow().log.len();
+        let value = f();
+        (value, self.chip.borrow().log[before..].to_vec())
+    }
+
+    /// Runs `f` with a fault at the `n`-th transmission, from 0; says whether the fault was reached.
+    pub fn faulty<T>(&self, n: usize, fault: Fault, f: impl FnOnce() -> T) -> (T, bool) {
+        self.chip.borrow_mut().fail_nth(n, fault);
+        let value = f();
+        let hits = self.chip.borrow_mut().fail_none();
+        (value, hits > 0)
+    }
+
+    /// What the TPM itself lists from `first` on.
+    pub fn listed(&self, first: u32) -> Vec<u32> {
+        self.raw().handles(first, 254).expect("capability").1
+    }
+
+    /// All that is loaded or saved in the TPM: transient objects, loaded sessions, saved sessions.
+    pub fn contents(&self) -> [Vec<u32>; 3] {
+        [
+            self.listed(rh::TRANSIENT),
+            self.listed(rh::LOADED_SESSION),
+            self.listed(rh::SAVED_SESSION),
+        ]
+    }
+
+    /// Asserts that no object and no session is loaded in the TPM.
+    pub fn assert_empty(&self) {
+        let [objects, loaded, _] = self.contents();
+        assert_eq!(
+            (objects, loaded),
+            (vec![], vec![]),
+            "left loaded in the TPM"
+        );
+    }
+
+    /// Asserts that the TPM knows of no object and no session at all.
+    pub fn assert_nothing(&self) {
+        assert_eq!(self.contents(), [vec![], vec![], vec![]]);
+    }
+}
+
+/// Runs `sweep` with growing numbers until it says that its fault was not reached any more; panics if
+/// it never was, or for ever is.
+pub fn until_unreached(bound: Range<usize>, mut sweep: impl FnMut(usize) -> bool) -> usize {
+    let start = bound.start;
+    for n in bound {
+        if !sweep(n) {
+            assert!(n > start, "the fault was never reached");
+            return n - start;
+        }
+    }
+    panic!("the sweep does not end");
+}
+
+/// The response code or errno of a failure.
+pub fn rc<T: std::fmt::Debug>(result: Result<T, Failure>) -> u32 {
+    match result {
+        Err(Failure::Rc(rc)) => rc,
+        other => panic!("not a response code: {other:?}"),
+    }
+}
+
+/// The positive errno of a failure.
+pub fn errno<T: std::fmt::Debug>(result: Result<T, Failure>) -> i32 {
+    match result {
+        Err(Failure::Errno(errno)) => errno,
+        other => panic!("not an errno: {other:?}"),
+    }
+}
+
+/// A number for a key or a nonce that differs from all others.
+pub fn label(text: &str, n: usize) -> Vec<u8> {
+    let mut label = text.as_bytes().to_vec();
+    label.extend_from_slice(&su(n).to_be_bytes());
+    label
+}
