@@ -15,6 +15,8 @@ pub mod engine;
 pub mod chip;
 pub mod client;
 pub mod command;
+#[cfg(engine)]
+pub mod fake;
 pub mod libtpms;
 #[cfg(engine)]
 pub mod rig;

@@ -22,6 +22,9 @@ pub struct Rig<D = Libtpms> {
     engine: RefCell<Engine>,
     /// What every response is checked against: nothing of the engine's may stay in the TPM.
     pub check_empty: Cell<bool>,
+    /// The next command's allocation to fail, and whether all later ones fail too.
+    starve: Cell<Option<(usize, bool)>>,
+    starved: Cell<bool>,
 }
 
 /// A space of the engine, as a client sees it.
@@ -78,6 +81,8 @@ impl<D: Device> Rig<D> {
             chip: RefCell::new(chip),
             engine: RefCell::new(engine),
             check_empty: Cell::new(false),
+            starve: Cell::new(None),
+            starved: Cell::new(false),
         }
     }
 
@@ -148,6 +153,15 @@ impl<D: Device> Rig<D> {
         let value = f();
         let hits = self.chip.borrow_mut().fail_none();
         (value, hits > 0)
+    }
+
+    /// Runs `f` with the `n`-th allocation of its first command failing, from 1, or also all later ones of that
+    /// command; says whether it was reached.
+    pub fn without_memory<T>(&self, n: usize, all: bool, f: impl FnOnce() -> T) -> (T, bool) {
+        self.starve.set(Some((n, all)));
+        self.starved.set(false);
+        let value = f();
+        (value, self.starved.get())
     }
 
     /// What the TPM itself lists from `first` on.

@@ -2,4 +2,44 @@
 
 //! The engine's guarantees (G1 to G10 of the design), a topic per file, a guarantee in each test's name.
 
-mod harness;
+mod capability;
+mod close;
+mod cost;
+mod detached;
+mod extensive;
+mod faults;
+mod gap;
+mod handles;
+mod isolation;
+mod limits;
+mod malformed;
+mod many;
+mod memory;
+mod plain;
+mod pressure;
+mod sequences;
+mod sessions;
+
+use harness::chip::Sent;
+use harness::client::{Failure, Outcome};
+use harness::tpm::rc;
+
+/// How many of these are this command.
+fn count(sent: &[Sent], code: u32) -> usize {
+    sent.iter().filter(|s| s.code() == code).count()
+}
+
+/// Asserts that the command was refused, with a response.
+#[track_caller]
+fn refused<T: std::fmt::Debug>(outcome: Outcome<T>) {
+    assert!(matches!(outcome, Err(Failure::Rc(_))), "{outcome:?}");
+}
+
+/// Asserts that the first handle of the command was refused as lost.
+#[track_caller]
+fn lost<T: std::fmt::Debug>(outcome: Outcome<T>) {
+    assert!(
+        matches!(outcome, Err(Failure::Rc(rc::LOST_H0))),
+        "{outcome:?}"
+    );
+}

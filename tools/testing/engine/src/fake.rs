@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A model of a TPM for what libtpms cannot be brought to do: a context gap of any size, any number of
+//! slots, and OBJECT_HANDLES. It follows the rules of the specification's part 1, "context management".
+//!
+//! It knows the commands that move contexts and a few that use them. Its blobs are authenticated: a
+//! blob that was altered, or that is not the newest of its session, is refused as by a real TPM.
+
+mod contexts;
+
+use self::contexts::{Contexts, Object};
+use crate::chip::Device;
+use crate::command::{hmac, sha256, Kind, CONTINUE};
+use crate::tpm::{cap, cc, rc, rh, NO_SESSIONS, SESSIONS};
+use crate::wire::{answer, su, Get, Put};
+
+/// What the model is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    pub object_slots: usize,
+    /// What a TPM without a free object slot says: OBJECT_MEMORY or OBJECT_HANDLES.
+    pub objects_full: u32,
+    pub loaded_sessions: usize,
+    pub active_sessions: usize,
+    /// How far the context counter may be from the oldest saved session.
+    pub gap: u64,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            object_slots: 3,
+            objects_full: rc::OBJECT_MEMORY,
+            loaded_sessions: 3,
+            active_sessions: 64,
+            gap: 255,
+        }
+    }
+}
+
+/// A modelled TPM.
+pub struct Fake {
+    contexts: Contexts,
+    random: u32,
+}
+
+/// The commands: code, number of handles, whether the response has one.
+const COMMANDS: &[(u32, u32, bool)] = &[
+    (cc::CONTEXT_LOAD, 0, true),
+    (cc::CONTEXT_SAVE, 1, false),
+    (cc::FLUSH_CONTEXT, 0, false),
+    (cc::LOAD_EXTERNAL, 0, true),
+    (cc::READ_PUBLIC, 1, false),
+    (cc::START_AUTH_SESSION, 2, true),
+    (cc::GET_CAPABILITY, 0, false),
+    (cc::GET_RANDOM, 0, false),
+    (cc::POLICY_RESTART, 1, false),
+    (cc::POLICY_GET_DIGEST, 1, false),
+];
+
+/// A response's handle and parameters, or a response code.
+type Done = Result<(Option<u32>, Vec<u8>), u32>;
+
+struct Authorization {
+    handle: u32,
+    nonce_caller: Vec<u8>,
+    attributes: u8,
+    mac: Vec<u8>,
+}
+
+impl Fake {
+    pub fn new(model: Model) -> Self {
+        Self {
+            contexts: Contexts::new(model),
+            random: 1,
+        }
+    }
+
+    /// How many session contexts the TPM has saved in its life.
+    pub fn sessions_saved(&self) -> u64 {
+        self.contexts.sessions_saved()
+    }
+
+    fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>, u32> {
+        if command.len() < 10 {
+            return Err(rc::COMMAND_SIZE);
+        }
+        let mut get = Get(command);
+        let (tag, size, code) = (get.u16(), get.u32(), get.u32());
+        if size != su(command.len()) {
+            return Err(rc::COMMAND_SIZE);
+        }
+        let &(_, handles, _) = COMMANDS
+            .iter()
+            .find(|known| known.0 == code)
+            .ok_or(rc::COMMAND_CODE)?;
+        let handles: Vec<u32> = (0..handles).map(|_| get.u32()).collect();
+        for (n, &handle) in handles.iter().enumerate() {
+            if !self.contexts.is_loaded(handle) {
+                return Err(rc::REFERENCE_H0 + su(n));
+            }
+        }
+        let auths = match tag {
+            SESSIONS => {
+                let size = get.u32();
+                let mut area = Get(get.bytes(size as usize));
+                let mut auths = vec![];
+                while !area.is_empty() {
+                    auths.push(Authorization {
+                        handle: area.u32(),
+                        nonce_caller: area.sized().to_vec(),
+                        attributes: area.u8(),
+                        mac: area.sized().to_vec(),
+                    });
+                }
+                auths
+            }
+            NO_SESSIONS => vec![],
+            _ => return Err(rc::BAD_TAG),
+        };
+        let cp_hash = self.check(&handles, &auths, code, get.0)?;
+        let (handle, params) = self.run(code, &handles, get.0)?;
+        let mut body = vec![];
+        if let Some(handle) = handle {
+            body = body.u32(handle);
+        }
+        if tag == SESSIONS {
+            body = body.u32(su(params.len())).bytes(&params);
+            for auth in &auths {
+                body = self.acknowledge(body, auth, code, &params, &cp_hash);
+            }
+        } else {
+            body = body.bytes(&params);
+        }
+        Ok(vec![].u16(tag).u32(su(10 + body.len())).u32(0).bytes(&body))
+    }
+
+    /// Checks the authorizations; no entity here has an authorization value.
+    fn check(
+        &mut self,
+        handles: &[u32],
+        auths: &[Authorization],
+        code: u32,
+        params: &[u8],
+    ) -> Result<Vec<u8>, u32> {
+        let mut names = vec![];
+        for &handle in handles {
+            names.extend_from_slice(&self.contexts.name(handle));
+        }
+        let cp_hash = sha256(&[&code.to_be_bytes(), &names, params]);
+        for (n, auth) in auths.iter().enumerate() {
+            if auth.handle == rh::PW {
+                continue;
+            }
+            let session = self
+                .contexts
+                .session(auth.handle)
+                .ok_or(rc::REFERENCE_S0 + su(n))?;
+            let parts = [
+                &cp_hash[..],
+                &auth.nonce_caller,
+                &session.nonce,
+                &[auth.attributes],
+            ];
+            if session.kind == Kind::Hmac && auth.mac != hmac(b"", &parts) {
+                return Err(rc::AUTH_FAIL + rc::S1 + 0x100 * su(n));
+            }
+        }
+        Ok(cp_hash)
+    }
+
+    /// Appends the answer to one authorization; ends its session if it does not continue.
+    fn acknowledge(
+        &mut self,
+        body: Vec<u8>,
+        auth: &Authorization,
+        code: u32,
+        params: &[u8],
+        cp_hash: &[u8],
+    ) -> Vec<u8> {
+        let Some(session) = self.contexts.session(auth.handle) else {
+            return body.u16(0).u8(CONTINUE).u16(0);
+        };
+        session.nonce = sha256(&[&session.nonce, cp_hash]);
+        let rp_hash = sha256(&[&[0; 4], &code.to_be_bytes(), params]);
+        let parts = [
+            &rp_hash[..],
+            &session.nonce,
+            &auth.nonce_caller,
+            &[auth.attributes],
+        ];
+        let mac = match session.kind {
+            Kind::Hmac => hmac(b"", &parts),
+            Kind::Policy | Kind::Trial => vec![],
+        };
+        let body = body.sized(&session.nonce).u8(auth.attributes).sized(&mac);
+        if auth.attributes & CONTINUE == 0 {
+            self.contexts.flush(auth.handle).expect("it is loaded");
+        }
+        body
+    }
+
+    fn run(&mut self, code: u32, handles: &[u32], params: &[u8]) -> Done {
+        let mut get = Get(params);
+        match code {
+            cc::CONTEXT_SAVE => Ok((None, self.contexts.save(handles[0])?)),
+            cc::CONTEXT_LOAD => Ok((Some(self.contexts.load(params)?), vec![])),
+            cc::FLUSH_CONTEXT => {
+                let handle = get.u32();
+                self.contexts.flush(handle).ok_or(rc::HANDLE + rc::P1)?;
+                Ok((None, vec![]))
+            }
+            cc::LOAD_EXTERNAL => {
+                get.sized();
+                let public = get.sized().to_vec();
+                let handle = self.contexts.place(Object {
+                    public: public.clone(),
+                })?;
+                let name = crate::command::name_of(&public);
+                Ok((Some(handle), vec![].sized(&name)))
+            }
+            cc::READ_PUBLIC => {
+                let name = self.contexts.name(handles[0]);
+                let public = self.contexts.public(handles[0]);
+                Ok((None, vec![].sized(&public).sized(&name).sized(&name)))
+            }
+            cc::START_AUTH_SESSION => {
+                let nonce = sha256(&[get.sized(), &self.random()]);
+                get.sized();
+                let kind = match get.u8() {
+                    0 => Kind::Hmac,
+                    1 => Kind::Policy,
+                    _ => Kind::Trial,
+                };
+                let handle = self.contexts.start(kind, &nonce)?;
+                Ok((Some(handle), vec![].sized(&nonce)))
+            }
+            cc::POLICY_RESTART | cc::POLICY_GET_DIGEST => {
+                let session = self.contexts.session(handles[0]).expect("checked above");
+                if session.kind == Kind::Hmac {
+                    return Err(rc::VALUE + rc::H1);
+                }
+                let digest = vec![].sized(&[0; 32]);
+                Ok((
+                    None,
+                    if code == cc::POLICY_RESTART {
+                        vec![]
+                    } else {
+                        digest
+                    },
+                ))
+            }
+            cc::GET_RANDOM => {
+                let n = usize::from(get.u16()).min(32);
+                Ok((None, vec![].sized(&self.random()[..n])))
+            }
+            cc::GET_CAPABILITY => self.capability(get.u32(), get.u32(), get.u32()),
+            _ => Err(rc::COMMAND_CODE),
+        }
+    }
+
+    fn random(&mut self) -> Vec<u8> {
+        self.random += 1;
+        sha256(&[b"random", &self.random.to_be_bytes()])
+    }
+
+    fn capability(&self, capability: u32, first: u32, count: u32) -> Done {
+        let (all, words): (Vec<(u32, u32)>, _) = match capability {
+            cap::COMMANDS => {
+                let attributes = |&(code, handles, response): &(u32, u32, bool)| {
+                    (code, code | handles << 25 | u32::from(response) << 28)
+                };
+                (COMMANDS.iter().map(attributes).collect(), 1)
+            }
+            cap::HANDLES => {
+                let handles = self.contexts.handles(first);
+                (handles.into_iter().map(|h| (h, h)).collect(), 1)
+            }
+            cap::TPM_PROPERTIES => (self.contexts.properties(), 2),
+            _ => return Err(rc::VALUE + rc::P1),
+        };
+        let mut all = all;
+        all.sort_unstable();
+        // Properties end with their group, handles with their range; the model holds one of each kind.
+        all.retain(|&(key, _)| {
+            let group = if capability == cap::TPM_PROPERTIES {
+                8
+            } else {
+                24
+            };
+            match capability {
+                cap::COMMANDS => key >= first,
+                cap::HANDLES => true,
+                _ => key >= first && key >> group == first >> group,
+            }
+        });
+        let more = all.len() > count as usize;
+        all.truncate(count as usize);
+        let mut data = vec![].u8(more.into()).u32(capability).u32(su(all.len()));
+        for (key, value) in all {
+            if words == 2 {
+                data = data.u32(key);
+            }
+            data = data.u32(value);
+        }
+        Ok((None, data))
+    }
+}
+
+impl Device for Fake {
+    fn process(&mut self, command: &[u8]) -> Vec<u8> {
+        self.execute(command).unwrap_or_else(answer)
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The limit of objects in one space: refused before the TPM works, and nobody else's concern.
+
+use harness::engine::Limits;
+use harness::rig::{label, Rig, ALICE, BOB};
+use harness::tpm::{cc, rh};
+
+#[test]
+fn g1_the_limit_is_the_spaces_own_and_refuses_before_the_tpm_works() {
+    let rig = Rig::with_limits(Limits {
+        objects_per_space: 5,
+    });
+    let (a, b) = (rig.open(ALICE), rig.open(ALICE));
+    let keys: Vec<_> = (0..5).map(|n| label("key", n)).collect();
+    let objects: Vec<_> = keys.iter().map(|key| a.mac_key(key).unwrap()).collect();
+    let blob = a.save(objects[0].handle).unwrap();
+    let (_, sent) = rig.sent(|| {
+        a.mac_key(b"one more").unwrap_err();
+        a.hash_start().unwrap_err();
+        a.primary(rh::OWNER).unwrap_err();
+        a.restore(&blob).unwrap_err();
+    });
+    for code in [
+        cc::LOAD_EXTERNAL,
+        cc::HASH_SEQUENCE_START,
+        cc::CREATE_PRIMARY,
+    ] {
+        assert_eq!(crate::count(&sent, code), 0, "{sent:?}");
+    }
+    for (object, key) in objects.iter().zip(&keys) {
+        a.assert_mac_key(object, key);
+    }
+    for key in &keys {
+        b.mac_key(key).unwrap();
+    }
+    a.flush(objects[2].handle).unwrap();
+    let fresh = a.mac_key(b"fresh").unwrap();
+    a.assert_mac_key(&fresh, b"fresh");
+    a.mac_key(b"one more").unwrap_err();
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g1_the_default_limit_is_256() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    for n in 0..256 {
+        a.mac_key(&label("key", n)).unwrap();
+    }
+    a.mac_key(b"one more").unwrap_err();
+    let b = rig.open(BOB);
+    b.mac_key(b"key").unwrap();
+}
+
+#[test]
+fn g1_a_sequence_at_the_limit_can_be_completed() {
+    let rig = Rig::with_limits(Limits {
+        objects_per_space: 1,
+    });
+    let a = rig.open(ALICE);
+    for _ in 0..3 {
+        let sequence = a.hash_start().unwrap();
+        a.hash_update(&sequence, b"data").unwrap();
+        a.hash_complete(&sequence, b"").unwrap();
+    }
+}
