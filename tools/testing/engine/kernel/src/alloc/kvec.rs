@@ -207,6 +207,21 @@ impl<T: Clone, A: Allocator> Vec<T, A> {
     }
 }
 
+impl<T> KVVec<T> {
+    /// Lowers the capacity to `min_capacity`, or to the length if that is more. The kernel offers it for
+    /// this allocator only, and may leave a large vector as it is.
+    pub fn shrink_to(&mut self, min_capacity: usize, _flags: Flags) -> Result<(), AllocError> {
+        let target = self.len().max(min_capacity);
+        if Self::ZST || self.cap <= target {
+            return Ok(());
+        }
+        fault::allocate(self.cap * size_of::<T>(), target * size_of::<T>())?;
+        self.items.shrink_to(target);
+        self.cap = target;
+        Ok(())
+    }
+}
+
 impl<T, A: Allocator> Drop for Vec<T, A> {
     fn drop(&mut self) {
         fault::free(self.cap * size_of::<T>());
