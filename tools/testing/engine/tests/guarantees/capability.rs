@@ -120,6 +120,29 @@ fn g10_saved_sessions_are_the_detached_ones_of_the_same_user() {
 }
 
 #[test]
+fn g10_what_is_listed_can_be_flushed() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    for n in 0..5 {
+        a.mac_key(&label("key", n)).unwrap();
+        for kind in [Kind::Hmac, Kind::Policy, Kind::Trial] {
+            a.start(kind).unwrap();
+            let detached = a.start(kind).unwrap();
+            a.save(detached.handle).unwrap();
+        }
+    }
+    for first in [rh::TRANSIENT, rh::LOADED_SESSION, rh::SAVED_SESSION] {
+        let (_, handles) = a.handles(first, 100).unwrap();
+        assert!(handles.len() >= 5);
+        for handle in handles {
+            a.flush(handle).unwrap();
+        }
+        assert_eq!(a.handles(first, 100), Ok((false, vec![])));
+    }
+    rig.assert_nothing();
+}
+
+#[test]
 fn g10_other_handle_ranges_are_the_tpms() {
     let rig = Rig::new();
     let (a, raw) = (rig.open(ALICE), rig.raw());
