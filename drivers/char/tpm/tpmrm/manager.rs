@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The resource manager of one chip: the engine, and the order in which commands reach it.
+//!
+//! # Locks
+//!
+//! Taken in this order, each only if it is needed:
+//!
+//! 1. [`Turn`], which is waited for with signals;
+//! 2. the lock of the chip, [`Chip::lock`];
+//! 3. the lock of the engine.
+//!
+//! So whoever holds the lock of the chip, as the chip's own callbacks do, may take the engine's.
+
+use crate::{
+    chip::Chip,
+    engine::{
+        Engine,
+        Limits,
+        Message,
+        SpaceId,
+        Tpm,
+        UserId, //
+    },
+    queue::OrderedQueue,
+    turn::Turn, //
+};
+use kernel::{
+    fs::File,
+    prelude::*,
+    static_lock_class,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        new_mutex,
+        poll::{
+            PollCondVarBox,
+            PollTable, //
+        },
+        Arc,
+        Mutex, //
+    },
+};
+
+/// The state of one chip. It outlives the chip for as long as descriptors are open.
+#[pin_data]
+pub(crate) struct Manager {
+    /// Commands of descriptors that do not block. Dropped first: its work uses the rest.
+    queue: OrderedQueue,
+    #[pin]
+    turn: Turn,
+    #[pin]
+    engine: Mutex<Engine>,
+    /// Whether the chip was unplugged.
+    gone: Atomic<bool>,
+    /// Told when `gone` becomes true.
+    departure: PollCondVarBox,
+    chip: Chip,
+}
+
+impl Manager {
+    /// Asks the chip what it can do, and makes a manager for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Chip::lock`] and [`Engine::probe`], and `ENOMEM`.
+    pub(crate) fn new(chip: Chip, limits: Limits) -> Result<Arc<Self>> {
+        let engine = {
+            let mut tpm = chip.lock()?;
+
+            Engine::probe(&mut tpm, limits)?
+        };
+        let departure = PollCondVarBox::new(c"tpmrm_departure", static_lock_class!())?;
+        let queue = OrderedQueue::new(chip.name())?;
+
+        Arc::pin_init(
+            pin_init!(Self {
+                queue,
+                turn <- Turn::new(c"tpmrm_turn", static_lock_class!()),
+                engine <- new_mutex!(engine, "tpmrm_engine"),
+                gone: Atomic::new(false),
+                departure,
+                chip,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The chip that is managed.
+    pub(crate) fn chip(&self) -> &Chip {
+        &self.chip
+    }
+
+    /// The queue of commands that nobody waits for in a system call.
+    pub(crate) fn queue(&self) -> &OrderedQueue {
+        &self.queue
+    }
+
+    /// Executes the command in `message` for `space`, and leaves the response in `message`.
+    ///
+    /// A space is opened when there is none yet, so that a descriptor that was never used costs
+    /// nothing here, and opening one never waits for a command of somebody else.
+    ///
+    /// # Errors
+    ///
+    /// - `ERESTARTSYS` when a signal arrived before it was our turn.
+    /// - `EPIPE` when the chip is gone.
+    /// - Those of [`Chip::lock`], [`Engine::open`] and [`Engine::execute`].
+    pub(crate) fn execute(
+        &self,
+        space: &mut Option<SpaceId>,
+        user: UserId,
+        message: &mut Message,
+    ) -> Result {
+        let _turn = self.turn.take()?;
+
+        if self.is_gone() {
+            return Err(EPIPE);
+        }
+        self.chip.wait().map_err(|_| ERESTARTSYS)?;
+
+        let mut tpm = self.chip.lock()?;
+        let mut engine = self.engine.lock();
+        let id = match *space {
+            Some(id) => id,
+            None => *space.insert(engine.open(user)?),
+        };
+
+        engine.execute(&mut tpm, id, message)
+    }
+
+    /// Closes `space`. Waits for its turn whatever happens, so that nothing of it is left in the
+    /// TPM afterwards.
+    pub(crate) fn close(&self, space: SpaceId) {
+        let _turn = self.turn.take_uninterruptible();
+
+        match self.chip.lock() {
+            Ok(mut tpm) => {
+                self.engine.lock().close(&mut tpm, space);
+            }
+            Err(error) if error == EPIPE => {
+                self.engine.lock().forget(space);
+            }
+            Err(error) => {
+                self.engine.lock().close(&mut OutOfReach(error), space);
+            }
+        }
+    }
+
+    /// The chip was unplugged: whoever polls is told, and every command from now on fails.
+    pub(crate) fn retire(&self) {
+        // ORDERING: `Release` pairs with the `Acquire` in `is_gone`. A poller that misses the
+        // store has already queued itself, and is woken.
+        self.gone.store(true, Release);
+        self.departure.notify_all();
+    }
+
+    /// Whether the chip was unplugged.
+    pub(crate) fn is_gone(&self) -> bool {
+        // ORDERING: See `retire`.
+        self.gone.load(Acquire)
+    }
+
+    /// Has the poller told when the chip is unplugged.
+    pub(crate) fn watch_departure(&self, file: &File, table: &PollTable<'_>) {
+        table.register_wait(file, &self.departure);
+    }
+}
+
+/// A TPM that is there but cannot be reached at the moment. The engine keeps what it could not
+/// flush on its books.
+struct OutOfReach(Error);
+
+impl Tpm for OutOfReach {
+    fn transmit(&mut self, _message: &mut Message) -> Result {
+        Err(self.0)
+    }
+
+    fn end_kernel_session(&mut self) {}
+}
