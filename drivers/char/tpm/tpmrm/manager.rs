@@ -129,7 +129,10 @@ impl Manager {
             None => *space.insert(engine.open(user)?),
         };
 
-        engine.execute(&mut tpm, id, message)
+        // A chip that is unplugged while it works fails in ways of its own.
+        engine
+            .execute(&mut tpm, id, message)
+            .map_err(|error| if self.is_gone() { EPIPE } else { error })
     }
 
     /// Closes `space`. Waits for its turn whatever happens, so that nothing of it is left in the
