@@ -15,11 +15,11 @@ use crate::{
         MESSAGE_MAX, //
     },
     manager::Manager,
-    queue, //
+    queue,
+    wait::WaitQueue, //
 };
 use core::mem;
 use kernel::{
-    fs::File,
     iov::{
         IovIterDest,
         IovIterSource, //
@@ -27,13 +27,11 @@ use kernel::{
     prelude::*,
     static_lock_class,
     sync::{
+        new_condvar,
         new_mutex,
-        poll::{
-            PollCondVarBox,
-            PollTable, //
-        },
         Arc,
         ArcBorrow,
+        CondVar,
         Mutex, //
     },
     workqueue::{
@@ -99,8 +97,11 @@ pub(crate) struct Client {
     user: UserId,
     #[pin]
     inner: Mutex<Inner>,
-    /// Told about every change of the state.
-    changed: PollCondVarBox,
+    /// Told about every change of the state: those who read and wait, and those who poll.
+    #[pin]
+    changed: CondVar,
+    #[pin]
+    pollers: WaitQueue,
     #[pin]
     work: Work<Client>,
 }
@@ -116,8 +117,6 @@ impl Client {
     ///
     /// `ENOMEM`.
     pub(crate) fn new(manager: Arc<Manager>, user: UserId) -> Result<Arc<Self>> {
-        let changed = PollCondVarBox::new(c"tpmrm_client", static_lock_class!())?;
-
         Arc::pin_init(
             pin_init!(Self {
                 manager,
@@ -129,7 +128,8 @@ impl Client {
                     },
                     "tpmrm_client"
                 ),
-                changed,
+                changed <- new_condvar!("tpmrm_client"),
+                pollers <- WaitQueue::new(c"tpmrm_client_pollers", static_lock_class!()),
                 work <- new_work!("tpmrm_client"),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -239,11 +239,13 @@ impl Client {
         Ok(copied)
     }
 
-    /// What could be done now without waiting.
-    pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
-        table.register_wait(file, &self.changed);
-        self.manager.watch_departure(file, table);
+    /// The queues that tell of a change of [`Self::events`]. They live as long as `self`.
+    pub(crate) fn wait_queues(&self) -> [&WaitQueue; 2] {
+        [&self.pollers, self.manager.departure()]
+    }
 
+    /// What could be done now without waiting.
+    pub(crate) fn events(&self) -> u32 {
         let gone = self.manager.is_gone();
         let inner = self.inner.lock();
         let mut events = 0;
@@ -283,6 +285,7 @@ impl Client {
         let before = mem::replace(&mut self.inner.lock().state, state);
 
         self.changed.notify_all();
+        self.pollers.wake_all();
         // Not under the lock: this may free a message.
         drop(before);
     }

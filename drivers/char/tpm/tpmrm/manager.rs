@@ -23,10 +23,10 @@ use crate::{
         UserId, //
     },
     queue::OrderedQueue,
-    turn::Turn, //
+    turn::Turn,
+    wait::WaitQueue, //
 };
 use kernel::{
-    fs::File,
     prelude::*,
     static_lock_class,
     sync::{
@@ -36,10 +36,6 @@ use kernel::{
             Release, //
         },
         new_mutex,
-        poll::{
-            PollCondVarBox,
-            PollTable, //
-        },
         Arc,
         Mutex, //
     },
@@ -57,7 +53,8 @@ pub(crate) struct Manager {
     /// Whether the chip was unplugged.
     gone: Atomic<bool>,
     /// Told when `gone` becomes true.
-    departure: PollCondVarBox,
+    #[pin]
+    departure: WaitQueue,
     chip: Chip,
 }
 
@@ -73,7 +70,6 @@ impl Manager {
 
             Engine::probe(&mut tpm, limits)?
         };
-        let departure = PollCondVarBox::new(c"tpmrm_departure", static_lock_class!())?;
         let queue = OrderedQueue::new(chip.name())?;
 
         Arc::pin_init(
@@ -82,7 +78,7 @@ impl Manager {
                 turn <- Turn::new(c"tpmrm_turn", static_lock_class!()),
                 engine <- new_mutex!(engine, "tpmrm_engine"),
                 gone: Atomic::new(false),
-                departure,
+                departure <- WaitQueue::new(c"tpmrm_departure", static_lock_class!()),
                 chip,
             }),
             GFP_KERNEL,
@@ -158,7 +154,7 @@ impl Manager {
         // ORDERING: `Release` pairs with the `Acquire` in `is_gone`. A poller that misses the
         // store has already queued itself, and is woken.
         self.gone.store(true, Release);
-        self.departure.notify_all();
+        self.departure.wake_all();
     }
 
     /// Whether the chip was unplugged.
@@ -167,9 +163,9 @@ impl Manager {
         self.gone.load(Acquire)
     }
 
-    /// Has the poller told when the chip is unplugged.
-    pub(crate) fn watch_departure(&self, file: &File, table: &PollTable<'_>) {
-        table.register_wait(file, &self.departure);
+    /// The queue that tells when the chip is unplugged.
+    pub(crate) fn departure(&self) -> &WaitQueue {
+        &self.departure
     }
 }
 

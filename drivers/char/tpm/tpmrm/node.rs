@@ -10,8 +10,7 @@ use crate::{
     client::Client,
     engine::UserId,
     manager::Manager,
-    registry,
-    LocalModule, //
+    registry, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -22,6 +21,7 @@ use kernel::{
         inode,
         iov_iter,
         kiocb,
+        module,
         poll_table_struct, //
     },
     fs::{
@@ -33,13 +33,12 @@ use kernel::{
         IovIterDest,
         IovIterSource, //
     },
-    module::this_module,
     prelude::*,
-    sync::{
-        poll::PollTable,
-        Arc, //
+    sync::Arc,
+    types::{
+        ForeignOwnable,
+        Opaque, //
     },
-    types::ForeignOwnable, //
 };
 
 /// Tells the node of one chip from that of another. It says nothing else.
@@ -143,8 +142,26 @@ struct Operations(file_operations);
 // SAFETY: The table is never written.
 unsafe impl Sync for Operations {}
 
+/// What an open descriptor holds on to, so that it is not unloaded.
+#[cfg(MODULE)]
+const OWNER: *mut module = {
+    #[allow(
+        improper_ctypes,
+        reason = "some structures are empty in some configurations"
+    )]
+    extern "C" {
+        static __this_module: Opaque<module>;
+    }
+
+    (&raw const __this_module).cast_mut().cast()
+};
+
+/// The kernel itself is never unloaded.
+#[cfg(not(MODULE))]
+const OWNER: *mut module = core::ptr::null_mut();
+
 static OPERATIONS: Operations = Operations(file_operations {
-    owner: this_module::<LocalModule>().as_ptr(),
+    owner: OWNER,
     open: Some(open),
     release: Some(release),
     read_iter: Some(read_iter),
@@ -216,12 +233,13 @@ unsafe extern "C" fn write_iter(kiocb: *mut kiocb, iter: *mut iov_iter) -> isize
 unsafe extern "C" fn poll(file: *mut file, table: *mut poll_table_struct) -> __poll_t {
     // SAFETY: `open` put the client there, and the file stays open during the call.
     let client = unsafe { Arc::<Client>::borrow((*file).private_data) };
-    // SAFETY: The VFS hands over a valid file, and no position of it is in use: it has none.
-    let file = unsafe { File::from_raw_file(file) };
-    // SAFETY: The VFS hands over a table that is valid during the call, or null.
-    let table = unsafe { PollTable::from_raw(table) };
 
-    client.poll(file, &table)
+    for queue in client.wait_queues() {
+        // SAFETY: This is the poll operation of the file. The queues live as long as the client,
+        // which is the file's until `release`.
+        unsafe { queue.register(file, table) };
+    }
+    client.events()
 }
 
 /// Whether the file of a request is in non-blocking mode now.

@@ -19,7 +19,10 @@ use crate::{
         Takeover, //
     },
 };
-use core::mem;
+use core::{
+    borrow::Borrow,
+    mem, //
+};
 use kernel::{
     bindings,
     prelude::*,
@@ -123,8 +126,11 @@ fn serve(chip: Chip) -> Result {
 
 /// What the module's parameters say.
 fn limits() -> Limits {
+    // Some kernels hand out the value, others a reference to it.
+    let value = module_parameters::max_objects.value();
+    let max_objects: u32 = *Borrow::<u32>::borrow(&value);
+
     Limits {
-        objects_per_space: usize::try_from(module_parameters::max_objects.value())
-            .unwrap_or(usize::MAX),
+        objects_per_space: usize::try_from(max_objects).unwrap_or(usize::MAX),
     }
 }

@@ -17,6 +17,7 @@ mod node;
 mod queue;
 mod registry;
 mod turn;
+mod wait;
 
 use crate::{
     discovery::Discovery,
