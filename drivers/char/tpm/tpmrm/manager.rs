@@ -16,7 +16,6 @@ use crate::{
     chip::Chip,
     engine::{
         Engine,
-        Limits,
         Message,
         SpaceId,
         Tpm,
@@ -59,17 +58,12 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    /// Asks the chip what it can do, and makes a manager for it.
+    /// A manager for a chip, with the engine that was made for it.
     ///
     /// # Errors
     ///
-    /// Those of [`Chip::lock`] and [`Engine::probe`], and `ENOMEM`.
-    pub(crate) fn new(chip: Chip, limits: Limits) -> Result<Arc<Self>> {
-        let engine = {
-            let mut tpm = chip.lock()?;
-
-            Engine::probe(&mut tpm, limits)?
-        };
+    /// `ENOMEM`.
+    pub(crate) fn new(chip: Chip, engine: Engine) -> Result<Arc<Self>> {
         let queue = OrderedQueue::new(chip.name())?;
 
         Arc::pin_init(

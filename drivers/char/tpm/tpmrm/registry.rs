@@ -9,6 +9,7 @@ use crate::{
     chip::Chip,
     client::Client,
     engine::{
+        Engine,
         Limits,
         UserId, //
     },
@@ -111,10 +112,13 @@ pub(crate) unsafe extern "C" fn node_removed(node: *mut bindings::device) {
 
 /// Makes a manager for `chip` and takes its node over.
 fn serve(chip: Chip) -> Result {
-    let manager = Manager::new(chip, limits()).inspect_err(|error| {
-        pr_err!("a TPM 2.0 cannot be served, its node stays as it is: {error:?}\n");
+    let engine = probe(&chip).inspect_err(|error| {
+        pr_err!(
+            "{}: cannot be served, and stays as it is: {error:?}\n",
+            chip.name()
+        );
     })?;
-
+    let manager = Manager::new(chip, engine)?;
     let mut served = SERVED.lock();
 
     // First the memory: the chip has to be in the list as soon as its node can be opened.
@@ -122,6 +126,13 @@ fn serve(chip: Chip) -> Result {
     let takeover = Takeover::new(manager)?;
     served.push(takeover, GFP_KERNEL)?;
     Ok(())
+}
+
+/// Asks `chip` what it can do, and makes an engine for it.
+fn probe(chip: &Chip) -> Result<Engine> {
+    let mut tpm = chip.lock()?;
+
+    Engine::probe(&mut tpm, limits())
 }
 
 /// What the module's parameters say.
