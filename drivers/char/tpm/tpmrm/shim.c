@@ -6,7 +6,6 @@
  */
 #include <linux/cdev.h>
 #include <linux/device.h>
-#include <linux/eventpoll.h>
 #include <linux/fs.h>
 #include <linux/memcontrol.h>
 #include <linux/module.h>
