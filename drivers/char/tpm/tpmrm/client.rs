@@ -209,18 +209,9 @@ impl Client {
             return Ok(0);
         }
 
-        let (message, read) = match self.claim(nonblocking)? {
-            State::Answered { message, read } => (message, read),
-            State::Failed(error) => {
-                self.set(State::Idle);
-                return Err(error);
-            }
-            state => {
-                self.set(state);
-                return Ok(0);
-            }
+        let Some((message, read)) = self.claim(nonblocking)? else {
+            return Ok(0);
         };
-
         let unread = message.as_slice().get(read..).unwrap_or_default();
         let copied = dest.copy_to_iter(unread);
         let left = unread.len().saturating_sub(copied);
@@ -284,25 +275,47 @@ impl Client {
     fn set(&self, state: State) {
         let before = mem::replace(&mut self.inner.lock().state, state);
 
-        self.changed.notify_all();
-        self.pollers.wake_all();
+        self.tell();
         // Not under the lock: this may free a message.
         drop(before);
     }
 
-    /// Waits until no command is queued or executed, and makes the state `Busy`.
-    fn claim(&self, nonblocking: bool) -> Result<State> {
+    /// Tells everybody that the state has changed.
+    fn tell(&self) {
+        self.changed.notify_all();
+        self.pollers.wake_all();
+    }
+
+    /// Waits until no command is queued or executed. If there is a response then, takes it with
+    /// the number of bytes that were read of it, and leaves the state `Busy`.
+    fn claim(&self, nonblocking: bool) -> Result<Option<(Message, usize)>> {
         let mut inner = self.inner.lock();
 
-        while let State::Queued { .. } | State::Busy = inner.state {
-            if nonblocking {
-                return Err(EAGAIN);
-            }
-            if self.changed.wait_interruptible(&mut inner) {
-                return Err(ERESTARTSYS);
+        loop {
+            match mem::replace(&mut inner.state, State::Busy) {
+                State::Answered { message, read } => return Ok(Some((message, read))),
+                State::Failed(error) => {
+                    inner.state = State::Idle;
+                    drop(inner);
+                    self.tell();
+                    return Err(error);
+                }
+                // Nobody is told: a poller that reads until there is nothing would never end.
+                State::Idle => {
+                    inner.state = State::Idle;
+                    return Ok(None);
+                }
+                state @ (State::Queued { .. } | State::Busy) => {
+                    inner.state = state;
+                    if nonblocking {
+                        return Err(EAGAIN);
+                    }
+                    if self.changed.wait_interruptible(&mut inner) {
+                        return Err(ERESTARTSYS);
+                    }
+                }
             }
         }
-        Ok(mem::replace(&mut inner.state, State::Busy))
     }
 
     /// Reads a command of `written` bytes from `source`, and ignores what follows it.
