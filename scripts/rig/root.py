@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The trixie root: compilers, QEMU, swtpm and what guests run, made by mmdebstrap."""
+
+import os
+
+from . import cache, mirror, say
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# Bump when the root is made in another way than before.
+RECIPE = "1"
+
+
+def packages():
+    with open(os.path.join(HERE, "packages")) as file:
+        lines = [line.partition("#")[0].strip() for line in file]
+    return [line for line in lines if line]
+
+
+def path():
+    """The folder of the root, made if it is not in the cache."""
+    key = cache.digest(RECIPE, *packages())
+    return os.path.join(cache.entry("root", key, make), "root")
+
+
+def make(folder):
+    mirror.install("mmdebstrap", "debian-archive-keyring")
+    log = cache.log("root")
+    command = ["mmdebstrap", "--mode=root", "--variant=apt", f"--keyring={KEYRING}",
+               "--include=" + ",".join(packages()),
+               '--aptopt=APT::Install-Recommends "false"',
+               '--aptopt=Acquire::Languages "none"']
+    command += [f"--aptopt={option}" for option in mirror.options()]
+    # Nobody reads these in a guest. The doc folder keeps its licences.
+    command += ["--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-exclude=/usr/share/locale/*",
+                "--dpkgopt=path-exclude=/usr/share/doc/*",
+                "--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+    command += ["trixie", os.path.join(folder, "root"), *mirror.sources()]
+    open(log, "w").close()
+    say.long_command("making the trixie root (one to four minutes)", command, log)
