@@ -16,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 VERSION_FILE = os.path.join(os.path.dirname(HERE), "kernel-version")
 # Bump when the kernel is made in another way than before.
 RECIPE = "1"
-COMPILERS = ("CC=x86_64-linux-gnu-gcc-14", "HOSTCC=x86_64-linux-gnu-gcc-14")
+CC = "x86_64-linux-gnu-gcc-14"
+COMPILERS = (f"CC={CC}", f"HOSTCC={CC}")
 
 
 class Kernel:

@@ -17,7 +17,7 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 # What a caller may want commands in the root to know.
-PASSED = ("TERM", "MAKEFLAGS", "CI", "KBUILD_BUILD_TIMESTAMP", "SOURCE_DATE_EPOCH")
+PASSED = ("TERM", "CI", "KBUILD_BUILD_TIMESTAMP", "SOURCE_DATE_EPOCH")
 
 
 class Root:

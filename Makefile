@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Read twice: by make, for the targets that `make help` lists, and by the
+# kernel's build, which sets KERNELRELEASE, for the folder of the module.
+
+ifneq ($(KERNELRELEASE),)
+
+export CONFIG_TCG_TPM_RM ?= m
+obj-m += drivers/char/tpm/tpmrm/
+
+else
+
+all: modules
+
+ifneq ($(KDIR),)
+
+# Against the user's kernel, with the user's tools.
+OUT = $(CURDIR)/build/$(or $(file <$(KDIR)/include/config/kernel.release),unknown)
+
+modules modules_install: checked-kdir
+modules modules_install clean:
+	+@$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(OUT) $@
+
+checked-kdir:
+	@scripts/check-kdir $(KDIR) $(or $(RUSTC),rustc)
+
+else
+
+# Against the rig's stock kernel: this Makefile again, in the rig's root.
+modules:
+	@scripts/inside -- sh -c 'exec make -j$(shell nproc) $(quiet) "$$@" KDIR=$$TPMRM_KDIR \
+		CC=$$TPMRM_CC' make $(MAKEOVERRIDES) $@
+quiet = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-s)
+
+modules_install:
+	@echo "error: say which kernel to install for: make KDIR=/lib/modules/.../build $@" >&2; exit 2
+
+clean:
+	rm -rf build
+
+endif
+
+rig:
+	@scripts/setup
+
+vm: modules
+	@scripts/vm --tty -- bash
+
+demo: modules
+	@scripts/demo
+
+check:
+	@scripts/check
+
+distclean: clean
+	rm -rf build scripts/rig/__pycache__ scripts/rig/vm/__pycache__
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+#: tpmrm: /dev/tpmrm0 served by a kernel module in Rust
+#:
+#: make                    build tpmrm.ko for the rig's stock kernel
+#: make KDIR=PATH          build it for the kernel whose build tree or headers are there
+#:   V=1                   show the commands
+#:   CLIPPY=1              check the Rust code with clippy as well
+#:   W=e                   make warnings errors
+#: make KDIR=PATH modules_install
+#:                         install the module for that kernel
+#: make demo               show the module beside the C driver, in guests
+#: make check              run every check and test
+#: make vm                 open a shell in a guest with the module loaded
+#: make rig                only make what guests and builds need, in the cache
+#: make clean              remove what was built (with KDIR=PATH: for that kernel)
+#: make distclean          remove everything that git does not know
+#:
+#: scripts/vm --help       run any command in a guest
+#: scripts/inside --help   run any command in the rig's root
+#:
+#: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
+
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check distclean help
+
+endif
