@@ -66,6 +66,7 @@ def enter(function):
 def begin(function):
     """Runs as process 1 of the new namespace: when it ends, the kernel ends the rest."""
     die_with_parent()
+    mount("proc", "/proc", "proc")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return function()

@@ -3,7 +3,7 @@
 
 import os
 
-from . import cache, mirror, say
+from . import cache, mirror, namespace, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -25,6 +25,11 @@ def path():
 
 def make(folder):
     mirror.install("mmdebstrap", "debian-archive-keyring")
+    if namespace.run(lambda: bootstrap(folder)) != 0:
+        raise say.Failure("the trixie root could not be made")
+
+
+def bootstrap(folder):
     log = cache.log("root")
     command = ["mmdebstrap", "--mode=root", "--variant=apt", f"--keyring={KEYRING}",
                "--include=" + ",".join(packages()),
@@ -39,3 +44,4 @@ def make(folder):
     command += ["trixie", os.path.join(folder, "root"), *mirror.sources()]
     open(log, "w").close()
     say.long_command("making the trixie root (one to four minutes)", command, log)
+    return 0
