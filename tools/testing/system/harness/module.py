@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The module: whether it is loaded, whom it serves, loading and unloading it."""
+
+import ctypes
+import os
+
+NAME = "tpmrm"
+FOLDER = f"/sys/module/{NAME}"
+
+libc = ctypes.CDLL(None, use_errno=True)
+SYS_DELETE_MODULE = 176
+SYS_FINIT_MODULE = 313
+
+
+def is_loaded():
+    return os.path.exists(FOLDER)
+
+
+def references():
+    """How many open descriptors keep the module from being unloaded."""
+    with open(f"{FOLDER}/refcnt") as file:
+        return int(file.read())
+
+
+def serves(path):
+    """Whether a node is served as it should be: by the module, if that is loaded.
+
+    An open descriptor of another program would be counted too, so this is for
+    tests that have the nodes for themselves.
+    """
+    if not is_loaded():
+        return True
+    before = references()
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return references() > before
+    finally:
+        os.close(fd)
+
+
+def checked(result):
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def load(path):
+    with open(path, "rb") as file:
+        checked(libc.syscall(SYS_FINIT_MODULE, file.fileno(), b"", 0))
+
+
+def unload():
+    checked(libc.syscall(SYS_DELETE_MODULE, NAME.encode(), os.O_NONBLOCK))
+
+
+def file():
+    """The module's file, as the run was told."""
+    return os.environ["TPMRM_MODULE"]
