@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Chips that come and go, and several at once."""
+
+import errno
+import os
+import select
+import struct
+import threading
+
+from harness import chip, expect, module, tss, wire
+from harness.runner import FAILS, NOTHING, test
+
+CLOCK = wire.command(wire.READ_CLOCK)
+RANDOM = wire.command(wire.GET_RANDOM, parameters=struct.pack(">H", 32))
+
+
+@test()
+def epipe_when_the_chip_is_gone():
+    with chip.Relay() as relay, relay.open() as tpm:
+        tss.Key(tpm, b"key").check()
+        relay.unplug()
+        for _ in range(2):
+            with expect.fails_with(errno.EPIPE):
+                tpm.write(RANDOM)
+        expect.equal(tpm.read(), b"", "what there is to read")
+
+
+@test(control=FAILS)
+def poll_tells_that_the_chip_is_gone():
+    with chip.Relay() as relay, relay.open() as tpm:
+        expect.equal(expect.events(tpm), {"OUT"}, "the events before")
+        relay.unplug()
+        expect.equal(expect.events(tpm), {"HUP", "ERR"}, "the events afterwards")
+
+
+@test(control=FAILS)
+def a_poller_is_woken_when_the_chip_goes():
+    with chip.Relay() as relay, relay.open() as tpm:
+        found = []
+        began = threading.Event()
+
+        def poll():
+            began.set()
+            found.append(expect.events(tpm, select.POLLIN, 10000))
+
+        thread = threading.Thread(target=poll)
+        thread.start()
+        began.wait()
+        relay.unplug()
+        thread.join()
+        expect.equal(found, [{"HUP", "ERR"}], "what woke the poller")
+
+
+@test()
+def g2_an_answer_outlives_the_chip():
+    with chip.Relay() as relay, relay.open() as tpm:
+        tpm.write(RANDOM)
+        relay.unplug()
+        wire.body_of(wire.GET_RANDOM, tpm.read())
+
+
+@test(control=NOTHING)
+def a_chip_that_goes_during_a_command_ends_it():
+    with chip.Relay() as relay, relay.open() as tpm:
+        found = []
+        relay.hold(wire.READ_CLOCK)
+
+        def clock():
+            try:
+                tpm.clock()
+            except OSError as error:
+                found.append(errno.errorcode[error.errno])
+
+        thread = threading.Thread(target=clock)
+        thread.start()
+        relay.wait_until_held()
+        relay.unplug()
+        thread.join()
+        expect.equal(found, ["EPIPE"], "what the command failed with")
+
+
+@test(control=NOTHING)
+def queued_commands_end_when_the_chip_goes():
+    with chip.Relay() as relay:
+        tpms = [relay.open(os.O_NONBLOCK) for _ in range(5)]
+        relay.hold(wire.READ_CLOCK)
+        for tpm in tpms:
+            tpm.write(CLOCK)
+        relay.wait_until_held()
+        relay.unplug()
+        for tpm in tpms:
+            assert "IN" in expect.events(tpm, select.POLLIN, 30000) or tpm_waits(tpm), "nobody is told"
+            with expect.fails_with(errno.EPIPE):
+                tpm.read()
+            tpm.close()
+
+
+def tpm_waits(tpm):
+    """The hang-up alone woke us; the queue is still on its way to this command."""
+    chip.wait_for("the end of a queued command", lambda: "IN" in expect.events(tpm, select.POLLIN))
+    return True
+
+
+@test()
+def descriptors_close_after_the_chip():
+    with chip.Relay() as relay:
+        tpms = [relay.open() for _ in range(5)]
+        keys = [tss.Key(tpm, b"key") for tpm in tpms]
+        sessions = [tss.Session(tpm) for tpm in tpms[:3]]
+        relay.unplug()
+        for tpm in tpms:
+            tpm.close()
+        expect.equal((len(keys), len(sessions)), (5, 3), "what was made")
+        # The manager of that chip cannot reach the TPM behind it any more.
+        tss.sweep(relay.raw)
+
+
+@test(control=NOTHING)
+def a_descriptor_of_a_chip_that_is_gone_keeps_the_module():
+    with chip.Relay() as relay, relay.open() as tpm:
+        before = module.references()
+        relay.unplug()
+        expect.equal(module.references(), before, "the references to the module")
+        with expect.fails_with(errno.EAGAIN):
+            module.unload()
+        tpm.close()
+        expect.equal(module.references(), before - 1, "the references to the module")
+
+
+@test(control=NOTHING)
+def a_chip_that_is_plugged_in_is_taken_over():
+    for _ in range(3):
+        with chip.Relay() as relay:
+            before = module.references()
+            with relay.open() as tpm:
+                expect.equal(module.references(), before + 1, "the references to the module")
+                keys = [tss.Key(tpm, bytes([number])) for number in range(8)]
+                for key in keys:
+                    key.check()
+
+
+@test(limit=240)
+def g4_chips_are_managed_one_by_one():
+    with chip.Swtpm() as other, tss.Tpm() as here, other.open() as there:
+        ours = [tss.Key(here, b"here %d" % number) for number in range(3)]
+        theirs = [tss.Key(there, b"there %d" % number) for number in range(3)]
+        session = tss.Session(there)
+        for one, two in zip(ours, theirs):
+            one.check()
+            two.check()
+        session.check()
+        expect.equal(here.handles(wire.FIRST_LOADED_SESSION), [], "the sessions of the other chip")
+        other.unplug()
+        with expect.fails_with(errno.EPIPE):
+            there.write(RANDOM)
+        for key in ours:
+            key.check()
+
+
+@test(control=NOTHING, limit=240)
+def chips_come_and_go_under_load():
+    for _ in range(5):
+        with chip.Relay() as relay:
+            ends = []
+
+            def work():
+                with relay.open() as tpm:
+                    try:
+                        while True:
+                            tpm.random()
+                    except OSError as error:
+                        ends.append(errno.errorcode[error.errno])
+
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            chip.wait_for("some work", lambda: relay.count(wire.GET_RANDOM) > 20)
+            relay.unplug()
+            for thread in threads:
+                thread.join()
+            expect.equal(ends, ["EPIPE"] * 4, "how the work ended")
