@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver's own commands: save, load and flush a context, and ask what there is.
+
+use crate::engine::{
+    tpm::{
+        exchange,
+        Tpm, //
+    },
+    wire::{
+        code::CommandCode,
+        context::ContextHeader,
+        handle::RawHandle,
+        message::{
+            Message,
+            HEADER_SIZE, //
+        },
+        rc::ResponseCode,
+        reader::Reader, //
+    },
+};
+use kernel::{
+    alloc::{
+        AllocError,
+        Flags, //
+    },
+    prelude::*, //
+};
+
+/// How often something is tried that fails for a reason that may go away: a TPM without room or in
+/// trouble, a response that got lost.
+pub(crate) const ATTEMPTS: usize = 4;
+
+/// How often the TPM has to say that something is gone before it is struck off. It costs one
+/// command where everything else would be too late.
+pub(crate) const OPINIONS: usize = 2;
+
+/// What became of a command.
+#[must_use]
+pub(crate) enum Verdict<T = ()> {
+    /// It was executed.
+    Done(T),
+    /// The TPM did not execute it, for this reason.
+    Refused(ResponseCode),
+    /// Nobody knows: there was no response, or none that makes sense.
+    Unknown(Error),
+}
+
+/// Whether GetCapability has more to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    Yes,
+    No,
+}
+
+/// Sends the driver's own commands, from a buffer of its own.
+pub(crate) struct Courier {
+    message: Message,
+}
+
+impl Courier {
+    /// # Errors
+    ///
+    /// [`AllocError`] when there is no memory for the buffer.
+    pub(crate) fn new(flags: Flags) -> Result<Self, AllocError> {
+        Ok(Self {
+            message: Message::new(flags)?,
+        })
+    }
+
+    /// TPM2_ContextSave; [`Self::context`] then is what was saved.
+    pub(crate) fn save(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        handle: impl Into<RawHandle>,
+    ) -> Verdict<ContextHeader> {
+        let handle = handle.into().to_wire().to_be_bytes();
+
+        self.send(tpm, CommandCode::CONTEXT_SAVE, &[&handle], |response| {
+            ContextHeader::parse(response.body()).ok()
+        })
+    }
+
+    /// The context that [`Self::save`] has just saved.
+    pub(crate) fn context(&self) -> &[u8] {
+        self.message.body()
+    }
+
+    /// TPM2_ContextLoad; the handle that the TPM gave.
+    pub(crate) fn load(&mut self, tpm: &mut dyn Tpm, context: &[u8]) -> Verdict<RawHandle> {
+        self.send(tpm, CommandCode::CONTEXT_LOAD, &[context], |response| {
+            response.u32_at(HEADER_SIZE).map(RawHandle::from_wire)
+        })
+    }
+
+    /// TPM2_FlushContext of an object or a session, until it is certain that it is gone. It is done
+    /// as well when the TPM has no such thing, since that is what a flush without an answer ends
+    /// in.
+    pub(crate) fn flush(&mut self, tpm: &mut dyn Tpm, handle: impl Into<RawHandle>) -> Verdict {
+        let handle = handle.into().to_wire().to_be_bytes();
+        let mut verdict = Verdict::Unknown(EIO);
+        let mut absences: usize = 0;
+
+        for _ in 0..ATTEMPTS {
+            verdict = self.send(tpm, CommandCode::FLUSH_CONTEXT, &[&handle], |_| Some(()));
+            match verdict {
+                Verdict::Done(()) => break,
+                Verdict::Refused(code) if code.says_absent() => {
+                    absences = absences.saturating_add(1);
+                    if absences >= OPINIONS {
+                        return Verdict::Done(());
+                    }
+                }
+                Verdict::Refused(_) | Verdict::Unknown(_) => {}
+            }
+        }
+        verdict
+    }
+
+    /// TPM2_GetCapability for at most `count` values from `first` on; the response is parsed by
+    /// `parse`, which gets what follows moreData and the name of the capability.
+    pub(crate) fn ask<T>(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        [capability, first, count]: [u32; 3],
+        parse: impl FnOnce(More, Reader<'_>) -> Option<T>,
+    ) -> Verdict<T> {
+        let parts = [
+            &capability.to_be_bytes()[..],
+            &first.to_be_bytes(),
+            &count.to_be_bytes(),
+        ];
+
+        self.send(tpm, CommandCode::GET_CAPABILITY, &parts, |response| {
+            let mut reader = Reader::new(response.body());
+            let more = match reader.u8().ok()? {
+                0 => More::No,
+                _ => More::Yes,
+            };
+
+            (reader.u32().ok()? == capability).then_some(())?;
+            parse(more, reader)
+        })
+    }
+
+    fn send<T>(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        code: CommandCode,
+        parts: &[&[u8]],
+        parse: impl FnOnce(&Message) -> Option<T>,
+    ) -> Verdict<T> {
+        if let Err(error) = self.message.set_command(code, parts) {
+            return Verdict::Unknown(error);
+        }
+        match exchange(tpm, &mut self.message) {
+            Ok(ResponseCode::SUCCESS) => match parse(&self.message) {
+                Some(value) => Verdict::Done(value),
+                None => Verdict::Unknown(EIO),
+            },
+            Ok(code) => Verdict::Refused(code),
+            Err(error) => Verdict::Unknown(error),
+        }
+    }
+}

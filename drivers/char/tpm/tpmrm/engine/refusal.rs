@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a client's command is not answered by the TPM's own response.
+
+use crate::engine::wire::rc::ResponseCode;
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+/// What a client gets instead.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// A response that is only this code.
+    Response(ResponseCode),
+    /// No response: the system call fails.
+    Errno(Error),
+}
+
+/// The result of what a client's command needs.
+pub(crate) type Outcome<T = ()> = core::result::Result<T, Refusal>;
+
+impl Refusal {
+    /// The resource manager's own word.
+    pub(crate) fn ours(code: ResponseCode) -> Self {
+        Self::Response(code.in_manager_layer())
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Errno(error)
+    }
+}
+
+impl From<AllocError> for Refusal {
+    fn from(error: AllocError) -> Self {
+        Self::Errno(error.into())
+    }
+}
