@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A transient object of a space: its virtual handle, and what there is of it outside the TPM.
+//!
+//! Whether it is loaded is for [`Slots`](crate::engine::slots::Slots) to tell.
+
+use crate::engine::wire::{
+    context::ObjectKind,
+    handle::VirtualHandle, //
+};
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+/// What there is of an object outside the TPM.
+enum Context {
+    /// A context that can be loaded. Entered when the object was saved, and when the client
+    /// brought it.
+    Current(KVec<u8>),
+    /// No context that can be loaded, but memory for one. Entered when the object comes into
+    /// being, and when a sequence is used. The object is loaded.
+    Stale(KVec<u8>),
+    /// The object is gone. Only its handle is left, so that it is refused by name.
+    Lost,
+}
+
+/// A transient object.
+pub(crate) struct Object {
+    kind: ObjectKind,
+    context: Context,
+}
+
+/// What can be done with an object.
+pub(crate) enum State<'a> {
+    /// It can be loaded from this context.
+    Current(&'a [u8]),
+    /// It has to be saved before it leaves the TPM.
+    Stale,
+    /// It is gone.
+    Lost,
+}
+
+impl Object {
+    /// An object that the TPM is about to make. `room` is how large its context can be.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when there is no memory for the context.
+    pub(crate) fn new(room: usize) -> Result<Self, AllocError> {
+        Ok(Self {
+            kind: ObjectKind::Ordinary,
+            context: Context::Stale(KVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?),
+        })
+    }
+
+    /// An object that the TPM is about to load from a context that the client brought.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when there is no memory for the context.
+    pub(crate) fn from_context(kind: ObjectKind, context: &[u8]) -> Result<Self, AllocError> {
+        let context = Context::Current(copy(context)?);
+        let mut this = Self { kind, context };
+
+        // The client may use its context again; a sequence must not go back to it.
+        this.used();
+        Ok(this)
+    }
+
+    /// What can be done with it.
+    pub(crate) fn state(&self) -> State<'_> {
+        match &self.context {
+            Context::Current(context) => State::Current(context),
+            Context::Stale(_) => State::Stale,
+            Context::Lost => State::Lost,
+        }
+    }
+
+    /// A command named the object: what was saved before is of no use if that changed it.
+    pub(crate) fn used(&mut self) {
+        if self.kind == ObjectKind::Sequence {
+            self.context = match core::mem::replace(&mut self.context, Context::Lost) {
+                Context::Current(buffer) | Context::Stale(buffer) => Context::Stale(buffer),
+                Context::Lost => Context::Lost,
+            };
+        }
+    }
+
+    /// The object was saved. Takes the memory that it needs, or else stays with what it has.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when the context is larger than the TPM said that any would be, and there is
+    /// no memory for that.
+    pub(crate) fn saved(&mut self, kind: ObjectKind, context: &[u8]) -> Result<(), AllocError> {
+        let before = core::mem::replace(&mut self.context, Context::Lost);
+        let buffer = match copy(context) {
+            Ok(exact) => exact,
+            Err(error) => match before {
+                Context::Current(mut room) | Context::Stale(mut room) => {
+                    room.clear();
+                    room.extend_from_slice(context, GFP_KERNEL_ACCOUNT)?;
+                    room
+                }
+                Context::Lost => return Err(error),
+            },
+        };
+
+        self.kind = kind;
+        self.context = Context::Current(buffer);
+        Ok(())
+    }
+
+    /// The object is gone.
+    pub(crate) fn lose(&mut self) {
+        self.context = Context::Lost;
+    }
+}
+
+fn copy(context: &[u8]) -> Result<KVec<u8>, AllocError> {
+    let mut copy = KVec::with_capacity(context.len(), GFP_KERNEL_ACCOUNT)?;
+
+    copy.extend_from_slice(context, GFP_KERNEL_ACCOUNT)?;
+    Ok(copy)
+}
+
+/// An object within its space.
+pub(crate) struct Entry {
+    pub(crate) handle: VirtualHandle,
+    pub(crate) object: Object,
+}

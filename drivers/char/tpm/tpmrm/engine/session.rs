@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A session: under its real number, with one owner, loaded or saved.
+
+use crate::engine::{
+    space::UserId,
+    spaces::SpaceId,
+    wire::handle::SessionHandle, //
+};
+use core::mem;
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+/// Where a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the TPM's memory; there is no context of it.
+    Loaded,
+    /// Outside; the context is the newest one, and the only one that the TPM takes.
+    Saved,
+}
+
+/// Whose a session is.
+pub(crate) enum Owner {
+    /// A space's: only that can use it.
+    Space(SpaceId),
+    /// The client saved it. Whoever brings the context that the client got can claim it, and its
+    /// user can flush it.
+    Detached { user: UserId, token: Token },
+    /// Nobody's: it is to be flushed.
+    Nobody,
+}
+
+/// The context that the client got when it saved its session.
+pub(crate) enum Token {
+    /// It is the newest one. `spare` is memory for when it is no longer.
+    Newest { spare: KVec<u8> },
+    /// We had to save the session again since then, and this is what the client has.
+    Older(KVec<u8>),
+}
+
+/// Whether a client has the newest context of a session, or once had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Issue {
+    Never,
+    Issued,
+}
+
+/// An active session of the TPM.
+pub(crate) struct Session {
+    handle: SessionHandle,
+    owner: Owner,
+    place: Place,
+    context: KVec<u8>,
+    /// The TPM's context counter at the time of the newest context.
+    sequence: u64,
+    issue: Issue,
+}
+
+impl Session {
+    /// Memory for a session that the TPM is about to make. `room` is how large its context can be.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`].
+    pub(crate) fn room(room: usize) -> Result<KVec<u8>, AllocError> {
+        KVec::with_capacity(room, GFP_KERNEL_ACCOUNT)
+    }
+
+    /// A session of `space` that is loaded.
+    pub(crate) fn new(handle: SessionHandle, space: SpaceId, room: KVec<u8>) -> Self {
+        Self {
+            handle,
+            owner: Owner::Space(space),
+            place: Place::Loaded,
+            context: room,
+            sequence: 0,
+            issue: Issue::Never,
+        }
+    }
+
+    /// Its handle, as the TPM gave it.
+    pub(crate) fn handle(&self) -> SessionHandle {
+        self.handle
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Its newest context; of use only while the session is [`Place::Saved`].
+    pub(crate) fn context(&self) -> &[u8] {
+        &self.context
+    }
+
+    /// The TPM's context counter when it was saved.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Whether `space` can use it.
+    pub(crate) fn belongs_to(&self, space: SpaceId) -> bool {
+        matches!(self.owner, Owner::Space(owner) if owner == space)
+    }
+
+    /// Whether `user` finds it among those that were saved by clients.
+    pub(crate) fn is_detached_of(&self, user: UserId) -> bool {
+        matches!(self.owner, Owner::Detached { user: owner, .. } if owner == user)
+    }
+
+    /// The session was loaded.
+    pub(crate) fn loaded(&mut self) {
+        self.place = Place::Loaded;
+    }
+
+    /// The session was saved.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when the context is larger than the TPM said that any would be, and there is
+    /// no memory for that.
+    pub(crate) fn saved(&mut self, sequence: u64, context: &[u8]) -> Result<(), AllocError> {
+        if let Owner::Detached { token, .. } = &mut self.owner {
+            if let Token::Newest { spare } = token {
+                let older = mem::replace(&mut self.context, mem::replace(spare, KVec::new()));
+
+                *token = Token::Older(older);
+            }
+        }
+        self.context.clear();
+        self.context
+            .extend_from_slice(context, GFP_KERNEL_ACCOUNT)?;
+        self.place = Place::Saved;
+        self.sequence = sequence;
+        self.issue = Issue::Never;
+        Ok(())
+    }
+
+    /// Whether the newest context was given to a client before: it must not be given away again,
+    /// or who has it from then could claim the session once more.
+    pub(crate) fn was_issued(&self) -> bool {
+        self.issue == Issue::Issued
+    }
+
+    /// Gives the session, which is saved, to whoever will bring its context.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when there is no memory to keep the context apart later.
+    pub(crate) fn detach(&mut self, user: UserId) -> Result<(), AllocError> {
+        let spare = Self::room(self.context.capacity())?;
+
+        self.issue = Issue::Issued;
+        self.owner = Owner::Detached {
+            user,
+            token: Token::Newest { spare },
+        };
+        Ok(())
+    }
+
+    /// Whether `context` is what the client got when it saved the session.
+    pub(crate) fn is_claimed_by(&self, context: &[u8]) -> bool {
+        match &self.owner {
+            Owner::Detached { token, .. } => match token {
+                Token::Newest { .. } => is_same(&self.context, context),
+                Token::Older(older) => is_same(older, context),
+            },
+            Owner::Space(_) | Owner::Nobody => false,
+        }
+    }
+
+    /// Gives the session to a space.
+    pub(crate) fn attach(&mut self, space: SpaceId) {
+        self.owner = Owner::Space(space);
+    }
+
+    /// Leaves the session to nobody.
+    pub(crate) fn abandon(&mut self) {
+        self.owner = Owner::Nobody;
+    }
+}
+
+/// Compares in a time that does not tell where the difference is: whoever has the context has the
+/// session, so that it must not be found by trying.
+fn is_same(kept: &[u8], brought: &[u8]) -> bool {
+    let differences = kept
+        .iter()
+        .zip(brought)
+        .fold(0, |differences, (a, b)| differences | (a ^ b));
+
+    kept.len() == brought.len() && differences == 0
+}

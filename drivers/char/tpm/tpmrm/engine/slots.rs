@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which objects of ours are loaded in the TPM.
+
+use crate::engine::{
+    spaces::{
+        ObjectId,
+        SpaceId, //
+    },
+    wire::{
+        attributes::HANDLES_MAX,
+        handle::PhysicalHandle, //
+    },
+};
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+/// Whose a loaded object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occupant {
+    /// An object of a space.
+    Object(ObjectId),
+    /// Nobody's any more: it is only to be flushed. Entered when its space was closed, when it was
+    /// lost, and when it could not be flushed.
+    Nobody,
+}
+
+/// An object in the TPM.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub(crate) physical: PhysicalHandle,
+    pub(crate) occupant: Occupant,
+}
+
+/// All slots of the TPM that we have filled, the least recently used first.
+pub(crate) struct Slots(KVec<Slot>);
+
+impl Slots {
+    /// Nothing is loaded.
+    pub(crate) const fn new() -> Self {
+        Self(KVec::new())
+    }
+
+    /// Makes sure that all that one command can load, and what it can make, can be added.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`].
+    pub(crate) fn reserve(&mut self) -> Result<(), AllocError> {
+        self.0.reserve(HANDLES_MAX + 1, GFP_KERNEL)
+    }
+
+    /// An object was loaded. There must be room for it, by [`Self::reserve`].
+    pub(crate) fn add(&mut self, physical: PhysicalHandle, occupant: Occupant) {
+        // The TPM gave the handle away, so that it cannot stand for anything older.
+        self.remove(physical);
+        drop(self.0.push_within_capacity(Slot { physical, occupant }));
+    }
+
+    /// The handle of an object in the TPM, if it is loaded. It counts as used.
+    pub(crate) fn touch(&mut self, id: ObjectId) -> Option<PhysicalHandle> {
+        let index = self
+            .0
+            .iter()
+            .position(|slot| slot.occupant == Occupant::Object(id))?;
+        let slot = self.0.remove(index).ok()?;
+        let physical = slot.physical;
+
+        // There is room for what was just removed.
+        drop(self.0.push_within_capacity(slot));
+        Some(physical)
+    }
+
+    /// The object left the TPM.
+    pub(crate) fn remove(&mut self, physical: PhysicalHandle) {
+        self.0.retain(|slot| slot.physical != physical);
+    }
+
+    /// The object stays in the TPM, but nobody will use it.
+    pub(crate) fn abandon(&mut self, physical: PhysicalHandle) {
+        for slot in self.0.iter_mut() {
+            if slot.physical == physical {
+                slot.occupant = Occupant::Nobody;
+            }
+        }
+    }
+
+    /// The TPM flushed the object of its own accord.
+    pub(crate) fn remove_object(&mut self, id: ObjectId) {
+        self.0.retain(|slot| slot.occupant != Occupant::Object(id));
+    }
+
+    /// Nobody will use what is left of an object.
+    pub(crate) fn abandon_object(&mut self, id: ObjectId) {
+        self.abandon_if(|object| object == id);
+    }
+
+    /// Nobody will use what is left of a space.
+    pub(crate) fn abandon_space(&mut self, space: SpaceId) {
+        self.abandon_if(|object| object.space == space);
+    }
+
+    /// All slots, the least recently used first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// Whether we have loaded what has this handle.
+    pub(crate) fn holds(&self, physical: PhysicalHandle) -> bool {
+        self.0.iter().any(|slot| slot.physical == physical)
+    }
+
+    fn abandon_if(&mut self, is_meant: impl Fn(ObjectId) -> bool) {
+        for slot in self.0.iter_mut() {
+            if let Occupant::Object(id) = slot.occupant {
+                if is_meant(id) {
+                    slot.occupant = Occupant::Nobody;
+                }
+            }
+        }
+    }
+}
