@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Moving an object into the TPM and out of it.
+
+use crate::engine::{
+    courier::{
+        Verdict,
+        ATTEMPTS,
+        OPINIONS, //
+    },
+    names::Names,
+    object::State,
+    refusal::Refusal,
+    residency::Failure,
+    slots::{
+        Occupant,
+        Slot, //
+    },
+    spaces::ObjectId,
+    tidy::Debris,
+    tpm::Tpm,
+    wire::{
+        context::ObjectKind,
+        handle::PhysicalHandle, //
+    },
+    Engine,
+};
+use kernel::prelude::*;
+
+impl Engine {
+    /// Has an object in the TPM, and returns the handle that it has there.
+    pub(crate) fn load_object(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        id: ObjectId,
+        needed: &Names,
+    ) -> Result<PhysicalHandle, Failure> {
+        if let Some(physical) = self.slots.touch(id) {
+            return Ok(physical);
+        }
+
+        let mut refusal = Refusal::Errno(EIO);
+        let mut condemnations: usize = 0;
+
+        for _ in 0..ATTEMPTS {
+            let context = match self.spaces.object(id).map(|object| object.state()) {
+                Some(State::Current(context)) => context,
+                Some(State::Stale | State::Lost) | None => return Err(self.lose_object(id)),
+            };
+            let code = match self.courier.load(tpm, context) {
+                Verdict::Done(handle) => match handle.loaded_object() {
+                    Some(physical) => {
+                        self.slots.add(physical, Occupant::Object(id));
+                        return Ok(physical);
+                    }
+                    None => return Err(self.unknown_load(EIO)),
+                },
+                Verdict::Refused(code) => code,
+                Verdict::Unknown(error) => return Err(self.unknown_load(error)),
+            };
+
+            if let Some(shortage) = code.shortage() {
+                refusal = Refusal::ours(code);
+                self.make_room(tpm, shortage, needed);
+            } else if code.condemns_context() {
+                condemnations = condemnations.saturating_add(1);
+                if condemnations >= OPINIONS {
+                    return Err(self.lose_object(id));
+                }
+            } else {
+                return Err(Refusal::Response(code).into());
+            }
+        }
+        Err(refusal.into())
+    }
+
+    /// Takes an object out of the TPM; saves it first where that is needed.
+    pub(crate) fn evict_object(&mut self, tpm: &mut dyn Tpm, slot: Slot) {
+        if let Occupant::Object(id) = slot.occupant {
+            if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
+                self.save_object(tpm, id, slot.physical);
+            }
+        }
+
+        match self.courier.flush(tpm, slot.physical) {
+            Verdict::Done(()) => self.slots.remove(slot.physical),
+            // The context will be loaded anew. This copy is only in the way, and once others have
+            // used the TPM its handle is not to be trusted.
+            Verdict::Refused(_) | Verdict::Unknown(_) => self.slots.abandon(slot.physical),
+        }
+    }
+
+    /// Saves an object. One that cannot be saved is lost: what is only in the TPM could become
+    /// somebody else's while others use the TPM (G5).
+    fn save_object(&mut self, tpm: &mut dyn Tpm, id: ObjectId, physical: PhysicalHandle) {
+        for _ in 0..ATTEMPTS {
+            // Saving an object does not change it, so that an unknown outcome is none.
+            if let Verdict::Done(header) = self.courier.save(tpm, physical) {
+                self.object_saved(id, header.object_kind());
+                return;
+            }
+        }
+        let _ = self.lose_object(id);
+    }
+
+    fn object_saved(&mut self, id: ObjectId, kind: ObjectKind) {
+        if let Some(object) = self.spaces.object_mut(id) {
+            if object.saved(kind, self.courier.context()).is_err() {
+                object.lose();
+            }
+        }
+    }
+
+    fn lose_object(&mut self, id: ObjectId) -> Failure {
+        if let Some(object) = self.spaces.object_mut(id) {
+            object.lose();
+        }
+        self.slots.abandon_object(id);
+        Failure::Lost
+    }
+
+    /// The TPM may have loaded something whose handle we were not told.
+    fn unknown_load(&mut self, error: Error) -> Failure {
+        self.debris = Debris::Suspected;
+        Refusal::Errno(error).into()
+    }
+}

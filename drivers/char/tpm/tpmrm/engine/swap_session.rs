@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Moving a session into the TPM and out of it.
+//!
+//! A session is either loaded or saved, never both: loading spends the context, and saving takes
+//! the session out of the TPM's memory.
+
+use crate::engine::{
+    courier::{
+        Verdict,
+        ATTEMPTS,
+        OPINIONS, //
+    },
+    names::Names,
+    refusal::Refusal,
+    residency::Failure,
+    session::Place,
+    tidy::Debris,
+    tpm::Tpm,
+    wire::{
+        handle::SessionHandle,
+        rc::{
+            ResponseCode,
+            Shortage, //
+        },
+    },
+    Engine,
+};
+use kernel::prelude::*;
+
+/// What one try to load a session came to.
+pub(crate) enum Load {
+    Loaded,
+    /// There is no room for it.
+    Short(Shortage, ResponseCode),
+    Failed(Failure),
+}
+
+/// What one try to save a session came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Save {
+    Saved,
+    /// The oldest saved session has to be saved again first.
+    Gap,
+    /// The session is gone, and was struck off.
+    Lost,
+    /// It is still loaded, and may be tried again.
+    Failed,
+}
+
+impl Engine {
+    /// Has a session in the TPM.
+    pub(crate) fn load_session(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        handle: SessionHandle,
+        needed: &Names,
+    ) -> Result<(), Failure> {
+        let mut refusal = Refusal::Errno(EIO);
+
+        for _ in 0..ATTEMPTS {
+            match self.try_load_session(tpm, handle) {
+                Load::Loaded => return Ok(()),
+                Load::Short(shortage, code) => {
+                    refusal = Refusal::ours(code);
+                    self.make_room(tpm, shortage, needed);
+                }
+                Load::Failed(failure) => return Err(failure),
+            }
+        }
+        Err(refusal.into())
+    }
+
+    /// Tries once to load a session; makes no room.
+    pub(crate) fn try_load_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Load {
+        for _ in 0..OPINIONS {
+            let Some(session) = self.sessions.find(handle) else {
+                return Load::Failed(Failure::Lost);
+            };
+            if session.place() == Place::Loaded {
+                return Load::Loaded;
+            }
+
+            match self.courier.load(tpm, session.context()) {
+                Verdict::Done(loaded) if loaded.session() == Some(handle) => {
+                    if let Some(session) = self.sessions.find_mut(handle) {
+                        session.loaded();
+                    }
+                    return Load::Loaded;
+                }
+                Verdict::Done(_) => return self.unknown_session_load(tpm, handle, EIO),
+                Verdict::Refused(code) => match code.shortage() {
+                    Some(shortage) => return Load::Short(shortage, code),
+                    None if code.condemns_context() => {}
+                    None => return Load::Failed(Refusal::Response(code).into()),
+                },
+                Verdict::Unknown(error) => return self.unknown_session_load(tpm, handle, error),
+            }
+        }
+        self.session_is_gone(tpm, handle);
+        Load::Failed(Failure::Lost)
+    }
+
+    /// The session may be loaded or not: saving it tells, and makes its context good either way.
+    fn unknown_session_load(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        handle: SessionHandle,
+        error: Error,
+    ) -> Load {
+        match self.courier.save(tpm, handle) {
+            Verdict::Done(header) => {
+                let _ = self.session_saved(tpm, handle, header.sequence);
+            }
+            Verdict::Refused(code) if code.shortage().is_some() => {
+                if let Some(session) = self.sessions.find_mut(handle) {
+                    session.loaded();
+                }
+            }
+            Verdict::Refused(_) => {}
+            Verdict::Unknown(_) => self.debris = Debris::Suspected,
+        }
+        Load::Failed(Refusal::Errno(error).into())
+    }
+
+    /// Takes a session out of the TPM's memory.
+    pub(crate) fn save_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Save {
+        let mut outcome = Save::Failed;
+
+        for _ in 0..ATTEMPTS {
+            outcome = self.try_save_session(tpm, handle);
+            match outcome {
+                Save::Saved | Save::Lost => break,
+                Save::Gap => self.reopen_gap(tpm),
+                Save::Failed => {}
+            }
+        }
+        outcome
+    }
+
+    /// Tries to save a session; does nothing about the gap.
+    pub(crate) fn try_save_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Save {
+        let mut absences: usize = 0;
+        let mut unanswered = Answers::All;
+
+        for _ in 0..ATTEMPTS {
+            match self.courier.save(tpm, handle) {
+                Verdict::Done(header) => return self.session_saved(tpm, handle, header.sequence),
+                Verdict::Refused(ResponseCode::CONTEXT_GAP) => return Save::Gap,
+                Verdict::Refused(code) if code.says_absent() => {
+                    absences = absences.saturating_add(1);
+                }
+                Verdict::Refused(_) => {}
+                Verdict::Unknown(_) => unanswered = Answers::NotAll,
+            }
+            if absences < OPINIONS {
+                continue;
+            }
+            // A save without an answer may have been executed. Then nobody has the context, and
+            // the TPM would keep the number for ever.
+            if unanswered == Answers::NotAll {
+                let _ = self.courier.flush(tpm, handle);
+            }
+            self.session_is_gone(tpm, handle);
+            return Save::Lost;
+        }
+        Save::Failed
+    }
+
+    fn session_saved(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle, sequence: u64) -> Save {
+        let stored = self
+            .sessions
+            .saved(handle, sequence, self.courier.context());
+
+        if stored.is_err() {
+            // The TPM broke its word about the size, and there is no memory for that.
+            let _ = self.courier.flush(tpm, handle);
+            self.sessions.remove(handle);
+            return Save::Lost;
+        }
+        Save::Saved
+    }
+
+    /// Ends a session in the TPM, and strikes it off when that is done.
+    pub(crate) fn flush_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Verdict {
+        let verdict = self.courier.flush(tpm, handle);
+
+        if let Verdict::Done(()) = verdict {
+            self.sessions.remove(handle);
+        }
+        verdict
+    }
+
+    /// Strikes a session off that has ended without our knowledge. It is rarely the only one: when
+    /// the TPM was reset, all have.
+    fn session_is_gone(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+        self.sessions.remove(handle);
+        self.reread_sessions(tpm);
+    }
+}
+
+/// Whether every command of a number of tries was answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    All,
+    NotAll,
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Leaving the TPM as others want to find it (G8, G9), also when something went wrong before.
+
+use crate::engine::{
+    courier::Verdict,
+    policy::{
+        Fate,
+        Policy,
+        Resident, //
+    },
+    reread::{
+        Listing,
+        Piece, //
+    },
+    session::{
+        Place,
+        Session, //
+    },
+    swap_session::Save,
+    tpm::{
+        Neighbours,
+        Tpm, //
+    },
+    wire::handle::{
+        HandleGroup,
+        RawHandle, //
+    },
+    Engine,
+};
+
+/// Whether the TPM may hold something of ours that we do not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Debris {
+    /// It does not.
+    None,
+    /// A command that makes or loads something was sent, and it is not known what came of it.
+    Suspected,
+}
+
+impl Engine {
+    /// Takes out of the TPM what the policy does not want to stay, and what nobody wants any more.
+    /// Costs nothing when there is nothing to do; what fails is left for the next time.
+    pub(crate) fn tidy(&mut self, tpm: &mut dyn Tpm) {
+        if self.debris == Debris::Suspected {
+            self.clear_debris(tpm);
+        }
+        self.flush_orphans(tpm);
+        self.evict_objects(tpm);
+        self.evict_sessions(tpm);
+    }
+
+    fn flush_orphans(&mut self, tpm: &mut dyn Tpm) {
+        // Each one once, in the order of their numbers.
+        let mut done = None;
+
+        while let Some(handle) = self
+            .sessions
+            .orphan(|handle| done.is_none_or(|done| handle.index() > done))
+        {
+            done = Some(handle.index());
+            let _ = self.flush_session(tpm, handle);
+        }
+    }
+
+    fn evict_objects(&mut self, tpm: &mut dyn Tpm) {
+        let mut left = self.slots.iter().count();
+
+        // One that cannot be flushed goes to nobody and is met again, so the number is limited.
+        while left > 0 {
+            let leaving = self
+                .slots
+                .iter()
+                .map(Resident::Object)
+                .find(|resident| self.policy.after_command(*resident) == Fate::Leaves);
+
+            match leaving {
+                Some(resident) => self.evict(tpm, resident),
+                None => return,
+            }
+            left = left.saturating_sub(1);
+        }
+    }
+
+    fn evict_sessions(&mut self, tpm: &mut dyn Tpm) {
+        let mut done = None;
+
+        loop {
+            let leaving = self
+                .sessions
+                .loaded()
+                .filter(|handle| done.is_none_or(|done| handle.index() > done))
+                .find(|handle| {
+                    self.policy.after_command(Resident::Session(*handle)) == Fate::Leaves
+                });
+            let Some(handle) = leaving else {
+                return;
+            };
+
+            done = Some(handle.index());
+            self.evict(tpm, Resident::Session(handle));
+        }
+    }
+
+    /// Flushes what is loaded and not on our books. That is only right when nobody else could have
+    /// loaded it, so with others around it waits until they have gone.
+    fn clear_debris(&mut self, tpm: &mut dyn Tpm) {
+        if tpm.neighbours() == Neighbours::Possible {
+            return;
+        }
+        // It would look like debris.
+        tpm.end_kernel_session();
+
+        self.debris = Debris::None;
+        for (group, settle) in [
+            (HandleGroup::Transient, Self::settle_objects as Settle),
+            (HandleGroup::LoadedSession, Self::settle_sessions),
+        ] {
+            if self.list(tpm, group, settle) == Listing::Incomplete {
+                self.debris = Debris::Suspected;
+            }
+        }
+    }
+
+    fn settle_objects(&mut self, tpm: &mut dyn Tpm, listed: &Piece) {
+        for physical in listed.iter().filter_map(RawHandle::loaded_object) {
+            if !self.slots.holds(physical) {
+                let flushed = self.courier.flush(tpm, physical);
+                self.note(flushed);
+            }
+        }
+    }
+
+    fn settle_sessions(&mut self, tpm: &mut dyn Tpm, listed: &Piece) {
+        for handle in listed.iter().filter_map(RawHandle::session) {
+            match self.sessions.find(handle).map(Session::place) {
+                Some(Place::Loaded) => {}
+                // It was loaded, and we were not told.
+                Some(Place::Saved) => {
+                    if self.try_save_session(tpm, handle) != Save::Saved {
+                        self.debris = Debris::Suspected;
+                    }
+                }
+                None => {
+                    let flushed = self.courier.flush(tpm, handle);
+                    self.note(flushed);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, flushed: Verdict) {
+        match flushed {
+            Verdict::Done(()) => {}
+            Verdict::Refused(_) | Verdict::Unknown(_) => self.debris = Debris::Suspected,
+        }
+    }
+}
+
+/// What is done with a part of a listing.
+type Settle = fn(&mut Engine, &mut dyn Tpm, &Piece);
