@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! TPM2_FlushContext by a client (Part 3, 28.4): an end to what is its own.
+
+use crate::engine::{
+    courier::Verdict,
+    names::Position,
+    refusal::{
+        Outcome,
+        Refusal, //
+    },
+    spaces::{
+        ObjectId,
+        SpaceId, //
+    },
+    tpm::Tpm,
+    wire::{
+        handle::{
+            SessionHandle,
+            VirtualHandle, //
+        },
+        message::Message,
+        rc::ResponseCode, //
+    },
+    Engine,
+};
+use kernel::prelude::*;
+
+/// The handle of FlushContext is a parameter, but it is the only one.
+const FIRST: Position = Position::Handle(0);
+
+impl Engine {
+    /// Ends an object of the space. Needs no TPM command where the object is not loaded. A lost
+    /// object is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` when the space has no such object.
+    pub(crate) fn flush_client_object(
+        &mut self,
+        space: SpaceId,
+        handle: VirtualHandle,
+        message: &mut Message,
+    ) -> Outcome {
+        let id = ObjectId { space, handle };
+
+        self.spaces.object(id).ok_or(EINVAL)?;
+        message.set_response(ResponseCode::SUCCESS, &[])?;
+        // If it is loaded, it leaves the TPM when the command ends.
+        self.slots.abandon_object(id);
+        if let Some(space) = self.spaces.get_mut(space) {
+            space.remove(handle);
+        }
+        Ok(())
+    }
+
+    /// Ends a session of the space, or one that its user has saved.
+    ///
+    /// # Errors
+    ///
+    /// - TPM_RC_REFERENCE_H0 of the resource manager when the session is neither.
+    /// - What the TPM said, and those of the transport; then nothing has changed.
+    pub(crate) fn flush_client_session(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        handle: SessionHandle,
+        message: &mut Message,
+    ) -> Outcome {
+        let user = self.spaces.get(space).ok_or(EINVAL)?.user();
+        // Under the handle that the TPM gave: a saved session is listed under another type.
+        let handle = self
+            .sessions
+            .find(handle)
+            .filter(|session| session.belongs_to(space) || session.is_detached_of(user))
+            .ok_or(FIRST.refusal())?
+            .handle();
+
+        match self.flush_session(tpm, handle) {
+            Verdict::Done(()) => Ok(message.set_response(ResponseCode::SUCCESS, &[])?),
+            Verdict::Refused(code) => Err(Refusal::Response(code)),
+            Verdict::Unknown(error) => Err(error.into()),
+        }
+    }
+}

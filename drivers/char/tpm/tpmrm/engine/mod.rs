@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The resource manager itself, without the kernel around it.
+//!
+//! [`Engine`] gives every client a space of its own: objects under virtual handles, sessions that
+//! nobody else can use, and a TPM that is never full of what others left there. It talks to a TPM
+//! through [`Tpm`], and needs nothing else but memory; the same files are compiled into the module
+//! and into host programs that test them.
+//!
+//! # How a command is executed
+//!
+//! [`Engine::execute`] parses it ([`wire`]), finds what it names ([`names`]), allocates what its
+//! success will need ([`newcomer`]), loads what it names ([`residency`]), sends it ([`perform`]),
+//! and leaves the TPM as others want to find it ([`tidy`]). Commands about contexts and handles
+//! have files of their own: [`context_load`], [`context_save`], [`flush_context`],
+//! [`get_capability`].
+//!
+//! C counterpart: `tpm2-space.c`.
+
+#![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    reason = "programs on the host that test the engine are other crates"
+)]
+
+mod commands;
+mod context_load;
+mod context_save;
+mod courier;
+mod flush_context;
+mod gap;
+mod get_capability;
+mod names;
+mod newcomer;
+mod object;
+mod perform;
+mod policy;
+mod refusal;
+mod reread;
+mod residency;
+mod session;
+mod sessions;
+mod short;
+mod slots;
+mod space;
+mod spaces;
+mod swap_object;
+mod swap_session;
+mod tidy;
+mod tpm;
+mod wire;
+
+pub use self::{
+    space::UserId,
+    spaces::SpaceId,
+    tpm::{
+        Neighbours,
+        Tpm, //
+    },
+    wire::message::{
+        Message,
+        HEADER_SIZE,
+        MESSAGE_MAX, //
+    },
+};
+
+use self::{
+    commands::{
+        Commands,
+        Properties, //
+    },
+    courier::Courier,
+    get_capability::Question,
+    policy::EmptyAfterCommand,
+    refusal::{
+        Outcome,
+        Refusal, //
+    },
+    sessions::Sessions,
+    slots::Slots,
+    spaces::Spaces,
+    tidy::Debris,
+    wire::{
+        code::{
+            CommandCode,
+            Tag, //
+        },
+        command::{
+            Command,
+            CommandHeader, //
+        },
+        context::ContextHeader,
+        handle::{
+            ClientHandle,
+            RawHandle, //
+        },
+        rc::ResponseCode,
+        reader::Reader, //
+    },
+};
+use kernel::prelude::*;
+
+/// What a client may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many transient objects one space can have, lost ones not counted.
+    pub objects_per_space: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            objects_per_space: 256,
+        }
+    }
+}
+
+/// The resource manager of one TPM.
+pub struct Engine {
+    commands: Commands,
+    properties: Properties,
+    limits: Limits,
+    spaces: Spaces,
+    sessions: Sessions,
+    slots: Slots,
+    policy: EmptyAfterCommand,
+    debris: Debris,
+    courier: Courier,
+    /// The client's command as it came, for the case that it has to be sent again.
+    request: Message,
+}
+
+impl Engine {
+    /// An engine for a TPM, which is asked what it can do.
+    ///
+    /// # Errors
+    ///
+    /// - `ENOMEM`.
+    /// - `EIO` when the TPM does not tell what it can do.
+    /// - Those of [`Tpm::transmit`].
+    pub fn probe(tpm: &mut dyn Tpm, limits: Limits) -> Result<Self> {
+        let mut courier = Courier::new(GFP_KERNEL)?;
+
+        Ok(Self {
+            commands: Commands::probe(tpm, &mut courier)?,
+            properties: Properties::probe(tpm, &mut courier)?,
+            limits,
+            spaces: Spaces::new(),
+            sessions: Sessions::new(),
+            slots: Slots::new(),
+            policy: EmptyAfterCommand,
+            debris: Debris::None,
+            courier,
+            request: Message::new(GFP_KERNEL)?,
+        })
+    }
+
+    /// Opens a space for `user`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn open(&mut self, user: UserId) -> Result<SpaceId> {
+        Ok(self.spaces.open(user)?)
+    }
+
+    /// Closes a space. What it had is gone from the TPM afterwards, but for sessions that the
+    /// client has saved; what cannot be flushed now is flushed by a later command (G8).
+    pub fn close(&mut self, tpm: &mut dyn Tpm, space: SpaceId) {
+        if self.spaces.close(space).is_some() {
+            self.slots.abandon_space(space);
+            self.sessions.abandon_space(space);
+            self.tidy(tpm);
+        }
+    }
+
+    /// Closes a space of a TPM that is gone for good.
+    pub fn forget(&mut self, space: SpaceId) {
+        if self.spaces.close(space).is_some() {
+            self.slots.abandon_space(space);
+            self.sessions.abandon_space(space);
+        }
+    }
+
+    /// Executes the command in `message` for a space, and leaves the response in its place.
+    ///
+    /// `message` is what the client wrote, as long as its header says.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` when the command names a transient object that the space never had, and when it
+    ///   is shorter than a header.
+    /// - `ENOMEM`: the TPM has not executed the command.
+    /// - `EIO` when what came from the TPM is no response to the command.
+    /// - Those of [`Tpm::transmit`].
+    ///
+    /// All else is a response, with a TPM_RC: the TPM's own, or one in the resource manager's layer.
+    pub fn execute(&mut self, tpm: &mut dyn Tpm, space: SpaceId, message: &mut Message) -> Result {
+        let header = CommandHeader::parse(message.as_slice()).map_err(|_| EINVAL)?;
+        let Some(attributes) = self.commands.find(header.code) else {
+            let code = ResponseCode::COMMAND_CODE.in_manager_layer();
+
+            return message.set_response(code, &[]);
+        };
+        let command = Command::parse(header, attributes, message.as_slice());
+
+        // What an earlier command had to leave behind.
+        self.tidy(tpm);
+        let outcome = self.dispatch(tpm, space, &command, message);
+        self.tidy(tpm);
+        self.keep_young(tpm);
+
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Refusal::Response(code)) => message.set_response(code, &[]),
+            Err(Refusal::Errno(error)) => Err(error),
+        }
+    }
+
+    /// Finds out who has to do with a command. With an authorization area, the TPM's answer is
+    /// not ours to change: it is protected, or a refusal.
+    fn dispatch(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        command: &Command,
+        message: &mut Message,
+    ) -> Outcome {
+        if command.header.tag == Tag::NoSessions {
+            match command.header.code {
+                CommandCode::FLUSH_CONTEXT => match only_handle(message) {
+                    Some(ClientHandle::Object(handle)) => {
+                        return self.flush_client_object(space, handle, message);
+                    }
+                    Some(ClientHandle::Session(handle)) => {
+                        return self.flush_client_session(tpm, space, handle, message);
+                    }
+                    Some(ClientHandle::Unmanaged) | None => {}
+                },
+                CommandCode::CONTEXT_SAVE => {
+                    if let Some(ClientHandle::Session(handle)) = only_handle(message) {
+                        return self.detach_session(tpm, space, handle, message);
+                    }
+                }
+                CommandCode::CONTEXT_LOAD => {
+                    let header = ContextHeader::parse(message.body());
+
+                    if let Some(handle) = header.ok().and_then(|h| h.saved_handle.session()) {
+                        if self.sessions.find(handle).is_some() {
+                            return self.claim_session(space, handle, message);
+                        }
+                    }
+                }
+                CommandCode::GET_CAPABILITY => {
+                    if let Some(question) = Question::parse(message.body()) {
+                        return self.get_capability(tpm, space, command, question, message);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.perform(tpm, space, command, message)
+    }
+
+    fn get_capability(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        command: &Command,
+        question: Question,
+        message: &mut Message,
+    ) -> Outcome {
+        if let Some(group) = question.own_handles() {
+            return self.list_own_handles(space, question, group, message);
+        }
+        self.perform(tpm, space, command, message)?;
+        if question.is_for_properties() {
+            self.correct_properties(space, message);
+        }
+        Ok(())
+    }
+}
+
+/// The handle that is all of a command's body.
+fn only_handle(message: &Message) -> Option<ClientHandle> {
+    let mut reader = Reader::new(message.body());
+    let handle = RawHandle::from_wire(reader.u32().ok()?);
+
+    reader.rest().is_empty().then(|| handle.of_client())
+}

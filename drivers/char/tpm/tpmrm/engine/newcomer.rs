@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a command is about to bring into being: memory for it before, its place in the space after.
+
+use crate::engine::{
+    object::Object,
+    refusal::Outcome,
+    session::Session,
+    slots::Occupant,
+    spaces::{
+        ObjectId,
+        SpaceId, //
+    },
+    wire::{
+        code::CommandCode,
+        command::Command,
+        context::ContextHeader,
+        handle::RawHandle,
+        message::{
+            Message,
+            HEADER_SIZE, //
+        },
+    },
+    Engine,
+};
+use kernel::prelude::*;
+
+/// What will have the handle in the response.
+pub(crate) enum Newcomer {
+    /// There is no handle.
+    Nobody,
+    /// An object.
+    Object(Object),
+    /// A session, with room for its context.
+    Session(KVec<u8>),
+}
+
+impl Engine {
+    /// Allocates all that a success of `command` needs.
+    ///
+    /// # Errors
+    ///
+    /// - TPM_RC_OBJECT_MEMORY of the resource manager, when the space has as many objects as it
+    ///   may have.
+    /// - `ENOMEM`.
+    pub(crate) fn prepare(
+        &mut self,
+        space: SpaceId,
+        command: &Command,
+        message: &Message,
+    ) -> Outcome<Newcomer> {
+        self.slots.reserve()?;
+        if !command.attributes.has_response_handle() {
+            return Ok(Newcomer::Nobody);
+        }
+        match command.header.code {
+            CommandCode::START_AUTH_SESSION => self.prepare_session(),
+            CommandCode::CONTEXT_LOAD => match ContextHeader::parse(message.body()) {
+                Ok(header) if header.saved_handle.session().is_some() => self.prepare_session(),
+                Ok(header) => {
+                    self.reserve_object(space)?;
+                    let kind = header.object_kind();
+                    Ok(Newcomer::Object(Object::from_context(
+                        kind,
+                        message.body(),
+                    )?))
+                }
+                // The TPM will say what is wrong with it.
+                Err(_) => Ok(Newcomer::Nobody),
+            },
+            _ => {
+                self.reserve_object(space)?;
+                Ok(Newcomer::Object(Object::new(
+                    self.properties.object_context,
+                )?))
+            }
+        }
+    }
+
+    /// Gives the newcomer its place, and the client the handle that it has in the space.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` when the response has not the handle that was to be expected.
+    pub(crate) fn welcome(
+        &mut self,
+        space: SpaceId,
+        newcomer: Newcomer,
+        message: &mut Message,
+    ) -> Result {
+        let handle = message
+            .u32_at(HEADER_SIZE)
+            .map(RawHandle::from_wire)
+            .ok_or(EIO)?;
+
+        match newcomer {
+            Newcomer::Nobody => Err(EIO),
+            Newcomer::Object(object) => {
+                let physical = handle.loaded_object().ok_or(EIO)?;
+                let handle = self
+                    .spaces
+                    .get_mut(space)
+                    .and_then(|space| space.add(object))
+                    .ok_or(EIO)?;
+
+                self.slots
+                    .add(physical, Occupant::Object(ObjectId { space, handle }));
+                message.set_u32_at(HEADER_SIZE, handle.to_wire());
+                Ok(())
+            }
+            Newcomer::Session(room) => {
+                let handle = handle.session().ok_or(EIO)?;
+
+                self.sessions.add(Session::new(handle, space, room));
+                Ok(())
+            }
+        }
+    }
+
+    fn prepare_session(&mut self) -> Outcome<Newcomer> {
+        self.sessions.reserve()?;
+        Ok(Newcomer::Session(Session::room(
+            self.properties.session_context,
+        )?))
+    }
+
+    fn reserve_object(&mut self, space: SpaceId) -> Outcome {
+        let limit = self.limits.objects_per_space;
+
+        self.spaces.get_mut(space).ok_or(EINVAL)?.reserve(limit)
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A client's command, from what it names to what it leaves behind.
+
+use crate::engine::{
+    courier::ATTEMPTS,
+    names::Names,
+    newcomer::Newcomer,
+    refusal::{
+        Outcome,
+        Refusal, //
+    },
+    spaces::{
+        ObjectId,
+        SpaceId, //
+    },
+    tidy::Debris,
+    tpm::{
+        exchange,
+        Tpm, //
+    },
+    wire::{
+        command::{
+            Command,
+            Continuation, //
+        },
+        handle::ClientHandle,
+        message::Message,
+        rc::ResponseCode, //
+    },
+    Engine,
+};
+use kernel::prelude::*;
+
+impl Engine {
+    /// Has the TPM execute a command with all that it names, and leaves the response in `message`.
+    ///
+    /// Whatever could fail on our side is done before: what the TPM has executed is answered (G2).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Names::find`], [`Engine::prepare`] and [`Engine::load_named`], and those of the
+    /// transport.
+    pub(crate) fn perform(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        command: &Command,
+        message: &mut Message,
+    ) -> Outcome {
+        let names = Names::find(command, space, &self.spaces, &self.sessions)?;
+        let newcomer = self.prepare(space, command, message)?;
+        let sent = self.send(tpm, &names, message);
+
+        // It may hold secrets.
+        self.request.clear();
+
+        let answer = match sent {
+            Ok(code) => Ok(code),
+            Err(Sent::Never(refusal)) => return Err(refusal),
+            Err(Sent::WithoutAnswer(error)) => Err(error),
+        };
+
+        // Whatever came of it, the TPM may have changed them.
+        for id in names.objects() {
+            if let Some(object) = self.spaces.object_mut(id) {
+                object.used();
+            }
+        }
+
+        let result = match answer {
+            Ok(ResponseCode::SUCCESS) => self.succeeded(tpm, space, command, newcomer, message),
+            Ok(_) => return Ok(()),
+            Err(error) => Err(error),
+        };
+
+        if result.is_err() && command.attributes.has_response_handle() {
+            self.debris = Debris::Suspected;
+        }
+        result.map_err(Into::into)
+    }
+
+    /// Sends the command until the TPM has room for it.
+    fn send(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        names: &Names,
+        message: &mut Message,
+    ) -> Result<ResponseCode, Sent> {
+        let mut left = ATTEMPTS;
+
+        self.request.copy_from(message);
+        loop {
+            self.load_named(tpm, names, message).map_err(Sent::Never)?;
+
+            let code = exchange(tpm, message).map_err(Sent::WithoutAnswer)?;
+
+            left = left.saturating_sub(1);
+            match code.shortage() {
+                Some(shortage) if left > 0 => {
+                    self.make_room(tpm, shortage, names);
+                    message.copy_from(&self.request);
+                }
+                _ => return Ok(code),
+            }
+        }
+    }
+
+    /// Does on our books what the TPM has done.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` when the response is not one of this command.
+    fn succeeded(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        command: &Command,
+        newcomer: Newcomer,
+        message: &mut Message,
+    ) -> Result {
+        // Else it does not tell whether the authorizations were used.
+        if message.tag() != command.header.tag {
+            return Err(EIO);
+        }
+        if command.attributes.flushes_named() {
+            self.flushed_by(command, space);
+        }
+        for authorization in command.authorizations.iter() {
+            if authorization.continuation == Continuation::Ends {
+                if let ClientHandle::Session(handle) = authorization.handle.of_client() {
+                    self.sessions.remove(handle);
+                }
+            }
+        }
+        if command.attributes.is_extensive() {
+            self.reread_objects(tpm);
+        }
+        if command.attributes.has_response_handle() {
+            self.welcome(space, newcomer, message)?;
+        }
+        Ok(())
+    }
+
+    /// The TPM has flushed the objects that the command names.
+    fn flushed_by(&mut self, command: &Command, space: SpaceId) {
+        for handle in command.handles.iter() {
+            if let ClientHandle::Object(handle) = handle.of_client() {
+                self.slots.remove_object(ObjectId { space, handle });
+                if let Some(space) = self.spaces.get_mut(space) {
+                    space.remove(handle);
+                }
+            }
+        }
+    }
+}
+
+/// Why there is no response to a command.
+enum Sent {
+    /// The TPM never saw it.
+    Never(Refusal),
+    /// Whether the TPM executed it is unknown.
+    WithoutAnswer(Error),
+}
