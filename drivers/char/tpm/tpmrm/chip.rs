@@ -8,6 +8,7 @@ use crate::{
     bindings,
     engine::{
         Message,
+        Neighbours,
         Tpm, //
     },
 };
@@ -161,6 +162,15 @@ impl Tpm for ChipGuard<'_> {
     fn end_kernel_session(&mut self) {
         // SAFETY: By the type invariant the lock of the chip is held, which protects the session.
         unsafe { bindings::tpmrm_chip_end_kernel_session(self.chip.as_ptr()) };
+    }
+
+    fn neighbours(&self) -> Neighbours {
+        // SAFETY: By the type invariant the chip is valid.
+        if unsafe { bindings::tpmrm_chip_is_open(self.chip.as_ptr()) } {
+            Neighbours::Possible
+        } else {
+            Neighbours::Absent
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         Message,
         SpaceId,
         UserId,
+        HEADER_SIZE,
         MESSAGE_MAX, //
     },
     manager::Manager,
@@ -41,9 +42,6 @@ use kernel::{
         WorkItem, //
     },
 };
-
-/// What a response or a command begins with: tag, size, code.
-const HEADER_SIZE: usize = 10;
 
 const READABLE: u32 = bindings::TPMRM_EPOLLIN | bindings::TPMRM_EPOLLRDNORM;
 const WRITABLE: u32 = bindings::TPMRM_EPOLLOUT | bindings::TPMRM_EPOLLWRNORM;

@@ -17,6 +17,7 @@ use crate::{
     engine::{
         Engine,
         Message,
+        Neighbours,
         SpaceId,
         Tpm,
         UserId, //
@@ -173,4 +174,8 @@ impl Tpm for OutOfReach {
     }
 
     fn end_kernel_session(&mut self) {}
+
+    fn neighbours(&self) -> Neighbours {
+        Neighbours::Possible
+    }
 }

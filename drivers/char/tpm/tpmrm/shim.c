@@ -182,6 +182,15 @@ void tpmrm_chip_end_kernel_session(struct tpm_chip *chip)
 }
 
 /*
+ * Whether somebody has /dev/tpmN open, and may have left something in the TPM.
+ * In-kernel users leave nothing there but the session that the core ends.
+ */
+bool tpmrm_chip_is_open(const struct tpm_chip *chip)
+{
+	return test_bit(0, &chip->is_open);
+}
+
+/*
  * What tells one node from another. An inode loses its cdev when the chip goes
  * away between lookup and open, so the value is only ever compared.
  */

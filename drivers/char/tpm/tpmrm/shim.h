@@ -43,6 +43,7 @@ void tpmrm_chip_unlock(struct tpm_chip *chip);
 int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_buffer *buffer,
 			unsigned char *message, unsigned long length);
 void tpmrm_chip_end_kernel_session(struct tpm_chip *chip);
+_Bool tpmrm_chip_is_open(const struct tpm_chip *chip);
 
 /* The buffer that tpm_transmit_cmd() works in. */
 struct tpmrm_buffer *tpmrm_buffer_new(void);
