@@ -2,7 +2,7 @@
 
 //! The engine's way to a TPM: passes commands on, records every one, and fails the one it is told to.
 
-use crate::engine::{Message, Tpm};
+use crate::engine::{Message, Neighbours, Tpm};
 use crate::tpm::cc;
 use crate::wire::{answer, command_code, response_code};
 use kernel::error::{code::EPIPE, Error, Result};
@@ -112,6 +112,8 @@ pub struct Chip<D> {
     pub log: Vec<Sent>,
     /// How often the engine has ended the kernel's own session.
     pub kernel_sessions_ended: usize,
+    /// Whether others may have something loaded.
+    pub neighbours: Neighbours,
     /// The chip is gone: every transmission fails with EPIPE.
     pub gone: bool,
     fault: Option<(Aim, Fault)>,
@@ -126,6 +128,7 @@ impl<D: Device> Chip<D> {
             device,
             log: vec![],
             kernel_sessions_ended: 0,
+            neighbours: Neighbours::Absent,
             gone: false,
             fault: None,
             hits: 0,
@@ -219,5 +222,9 @@ impl<D: Device> Tpm for Chip<D> {
                 .bytes();
             self.device.process(&flush);
         }
+    }
+
+    fn neighbours(&self) -> Neighbours {
+        self.neighbours
     }
 }

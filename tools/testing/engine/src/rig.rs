@@ -9,6 +9,7 @@ use crate::libtpms::Libtpms;
 use crate::tpm::rh;
 use crate::wire::su;
 use kernel::alloc::flags::GFP_KERNEL;
+use kernel::fault;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
@@ -127,10 +128,21 @@ impl<D: Device> Rig<D> {
         message.room().fill(0xff);
         message.room()[..command.len()].copy_from_slice(command);
         message.set_len(command.len());
+        let starve = self.starve.take();
+        let before = fault::allocations();
+        match starve {
+            Some((n, false)) => fault::fail_nth(n),
+            Some((n, true)) => fault::fail_from(n),
+            None => {}
+        }
         let result =
             self.engine
                 .borrow_mut()
                 .execute(&mut *self.chip.borrow_mut(), space, &mut message);
+        fault::fail_none();
+        if let Some((n, _)) = starve {
+            self.starved.set(fault::allocations() - before >= n);
+        }
         if self.check_empty.get() {
             self.assert_empty();
         }

@@ -171,7 +171,7 @@ fn g1_a_tpm_that_stays_full_is_an_answer_and_not_a_loop() {
         for stuck in [cc::HMAC, cc::CONTEXT_LOAD, cc::START_AUTH_SESSION] {
             rig.chip.borrow_mut().fail_code(stuck, Fault::Answer(code));
             let (_, sent) = rig.sent(|| {
-                let _ = a.mac_with(&key, session.clone().auth(b""), b"data");
+                let _ = a.mac_with(&key, session.auth(b""), b"data");
                 let _ = a.start(Kind::Hmac).map(|s| a.flush(s.handle));
             });
             assert!(sent.len() < 100, "{} transmissions", sent.len());
