@@ -83,6 +83,11 @@ extern "C" fn ready() -> ffi::TpmResult {
     ffi::TPM_SUCCESS
 }
 
+/// The call-back of libtpms that reads a blob.
+///
+/// # Safety
+///
+/// To be called by libtpms only, with the arguments that its interface promises.
 unsafe extern "C" fn load(
     data: *mut *mut u8,
     length: *mut u32,
@@ -109,6 +114,11 @@ unsafe extern "C" fn load(
     ffi::TPM_SUCCESS
 }
 
+/// The call-back of libtpms that writes a blob.
+///
+/// # Safety
+///
+/// To be called by libtpms only, with the arguments that its interface promises.
 unsafe extern "C" fn store(
     data: *const u8,
     length: u32,
@@ -126,6 +136,11 @@ unsafe extern "C" fn store(
     ffi::TPM_SUCCESS
 }
 
+/// The call-back of libtpms that removes a blob.
+///
+/// # Safety
+///
+/// To be called by libtpms only, with the arguments that its interface promises.
 unsafe extern "C" fn delete(number: u32, name: *const c_char, must_exist: u8) -> ffi::TpmResult {
     // SAFETY: libtpms passes the name of a blob as a C string.
     let key = unsafe { key(number, name) };
@@ -135,12 +150,22 @@ unsafe extern "C" fn delete(number: u32, name: *const c_char, must_exist: u8) ->
     }
 }
 
+/// The call-back of libtpms that asks for the locality.
+///
+/// # Safety
+///
+/// To be called by libtpms only, with the arguments that its interface promises.
 unsafe extern "C" fn locality(modifier: *mut u32, _number: u32) -> ffi::TpmResult {
     // SAFETY: libtpms passes a place for the locality.
     unsafe { *modifier = 0 };
     ffi::TPM_SUCCESS
 }
 
+/// The call-back of libtpms that asks for physical presence.
+///
+/// # Safety
+///
+/// To be called by libtpms only, with the arguments that its interface promises.
 unsafe extern "C" fn presence(present: *mut u8, _number: u32) -> ffi::TpmResult {
     // SAFETY: libtpms passes a place for the flag.
     unsafe { *present = 0 };
