@@ -318,6 +318,19 @@ impl<'r> Client<'r> {
         );
     }
 
+    /// Asserts that the handle means nothing: a lost object's, or one that never was.
+    #[track_caller]
+    pub fn assert_gone(&self, handle: u32) {
+        let outcome = self.read_public(handle);
+        assert!(
+            matches!(
+                outcome,
+                Err(Failure::Rc(crate::tpm::rc::LOST_H0) | Failure::Errno(22))
+            ),
+            "object {handle:#x}: {outcome:?}"
+        );
+    }
+
     /// Makes the object persistent, or removes the persistent one.
     pub fn evict_control(&self, object: &Object, persistent: u32) -> Outcome {
         self.run(

@@ -219,3 +219,52 @@ fn g10_a_policy_session_in_a_file_keeps_its_digest() {
     b.restore(&blob).unwrap();
     assert_eq!(b.policy_digest(session.handle), Ok(digest));
 }
+
+#[test]
+fn g4_a_context_is_issued_once_however_often_the_session_is_saved() {
+    let rig = Rig::new();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let mut session = a.start(Kind::Hmac).unwrap();
+    let spent = a.save(session.handle).unwrap();
+    a.restore(&spent).unwrap();
+    // It was not used in between, so that what we have of it is still the context that was issued.
+    let (newest, sent) = rig.sent(|| a.save(session.handle).unwrap());
+    assert_ne!(newest, spent);
+    assert_eq!(sent.len(), 2, "loaded and saved: {sent:?}");
+    refused(b.restore(&spent));
+    assert_eq!(b.restore(&newest), Ok(session.handle));
+    uses(&b, &mut session);
+}
+
+#[test]
+fn g1_detaching_and_claiming_need_no_tpm_command() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let mut session = a.start(Kind::Hmac).unwrap();
+    uses(&a, &mut session);
+    let (_, sent) = rig.sent(|| {
+        let blob = a.save(session.handle).unwrap();
+        a.restore(&blob).unwrap();
+    });
+    assert!(sent.is_empty(), "{sent:?}");
+    uses(&a, &mut session);
+}
+
+#[test]
+fn g10_a_session_that_was_saved_beside_us_is_claimed_by_its_context() {
+    let rig = Rig::new();
+    let (raw, a, b) = (rig.raw(), rig.open(ALICE), rig.open(BOB));
+    let mut session = raw.start(Kind::Hmac).unwrap();
+    // As by the C driver, before the module was loaded.
+    let blob = raw.save(session.handle).unwrap();
+    refused(a.flush(session.handle));
+    assert_eq!(a.restore(&blob), Ok(session.handle));
+    uses(&a, &mut session);
+    refused(b.restore(&blob));
+    let blob = a.save(session.handle).unwrap();
+    b.restore(&blob).unwrap();
+    uses(&b, &mut session);
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}

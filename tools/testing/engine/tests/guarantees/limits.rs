@@ -67,3 +67,25 @@ fn g1_a_sequence_at_the_limit_can_be_completed() {
         a.hash_complete(&sequence, b"").unwrap();
     }
 }
+
+#[test]
+fn g5_lost_objects_count_for_nothing_and_do_not_pile_up() {
+    let rig = Rig::with_limits(Limits {
+        objects_per_space: 3,
+    });
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let mut lost = vec![];
+    for _ in 0..5 {
+        for _ in 0..3 {
+            lost.push(a.primary(rh::OWNER).unwrap());
+        }
+        b.clear().unwrap();
+        for object in &lost {
+            // Refused by name, or, the oldest, as unknown.
+            a.assert_gone(object.handle);
+        }
+    }
+    let key = a.mac_key(b"key").unwrap();
+    a.assert_mac_key(&key, b"key");
+    assert_eq!(a.handles(rh::TRANSIENT, 100), Ok((false, vec![key.handle])));
+}

@@ -5,6 +5,7 @@
 mod capability;
 mod close;
 mod cost;
+mod debris;
 mod detached;
 mod extensive;
 mod faults;
