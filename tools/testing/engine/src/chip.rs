@@ -116,7 +116,7 @@ pub struct Chip<D> {
     pub neighbours: Neighbours,
     /// The chip is gone: every transmission fails with EPIPE.
     pub gone: bool,
-    fault: Option<(Aim, Fault)>,
+    faults: Vec<(Aim, Fault)>,
     hits: usize,
     /// The kernel's own HMAC session, if it has one.
     pub kernel_session: Option<u32>,
@@ -130,38 +130,36 @@ impl<D: Device> Chip<D> {
             kernel_sessions_ended: 0,
             neighbours: Neighbours::Absent,
             gone: false,
-            fault: None,
+            faults: vec![],
             hits: 0,
             kernel_session: None,
         }
     }
 
-    /// Lets `fault` hit the `n`-th transmission from now, from 0.
+    /// Lets `fault` hit, beside those that were asked for before, the `n`-th transmission from now, from 0.
     pub fn fail_nth(&mut self, n: usize, fault: Fault) {
-        self.fault = Some((Aim::Nth(self.log.len() + n), fault));
-        self.hits = 0;
+        self.faults.push((Aim::Nth(self.log.len() + n), fault));
     }
 
-    /// Lets `fault` hit every transmission of this command.
+    /// Lets `fault` hit, beside those that were asked for before, every transmission of this command.
     pub fn fail_code(&mut self, code: u32, fault: Fault) {
-        self.fault = Some((Aim::Code(code), fault));
-        self.hits = 0;
+        self.faults.push((Aim::Code(code), fault));
     }
 
     /// No more faults; says how many there were.
     pub fn fail_none(&mut self) -> usize {
-        self.fault = None;
+        self.faults.clear();
         std::mem::take(&mut self.hits)
     }
 
     fn hit(&mut self, command: &[u8]) -> Option<Fault> {
-        let (aim, fault) = self.fault?;
-        let hit = match aim {
+        let is_hit = |aim: &Aim| match *aim {
             Aim::Nth(n) => n == self.log.len(),
             Aim::Code(code) => code == command_code(command),
         };
-        self.hits += usize::from(hit);
-        hit.then_some(fault)
+        let fault = self.faults.iter().find(|(aim, _)| is_hit(aim))?.1;
+        self.hits += 1;
+        Some(fault)
     }
 
     fn exchange(&mut self, command: &[u8]) -> Result<Vec<u8>> {

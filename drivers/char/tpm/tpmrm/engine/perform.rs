@@ -135,6 +135,7 @@ impl Engine {
         }
         if command.attributes.is_extensive() {
             self.reread_objects(tpm);
+            self.reread_sessions(tpm);
         }
         if command.attributes.has_response_handle() {
             self.welcome(space, newcomer, message)?;

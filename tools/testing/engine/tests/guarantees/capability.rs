@@ -49,6 +49,7 @@ fn g10_more_handles_than_one_response_takes_are_listed_in_pieces() {
     loop {
         let (more, piece) = a.handles(first, 1000).unwrap();
         assert!(!piece.is_empty());
+        assert!(piece.len() <= 254, "what a TSS has room for");
         first = piece.last().unwrap() + 1;
         seen.extend(piece);
         if !more {

@@ -6,7 +6,7 @@ use harness::chip::Fault;
 use harness::command::Kind;
 use harness::engine::Neighbours;
 use harness::rig::{Rig, Space, ALICE};
-use harness::tpm::{cc, rh};
+use harness::tpm::{cc, rc, rh};
 use kernel::error::code::EIO;
 
 /// What makes or loads something whose handle is in the response.
@@ -103,4 +103,78 @@ fn g3_a_tpm_that_answers_nothing_for_a_while_loses_no_session() {
     }
     rig.close(a);
     rig.assert_nothing();
+}
+
+#[test]
+fn g9_the_kernels_own_session_is_ended_and_not_taken_for_debris() {
+    let rig = Rig::new();
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let kernel = raw.start(Kind::Hmac).unwrap();
+    rig.chip.borrow_mut().kernel_session = Some(kernel.handle);
+    let (made, _) = rig.faulty(0, Fault::After(EIO), || a.mac_key(b"key"));
+    made.unwrap_err();
+    assert_eq!(rig.chip.borrow().kernel_sessions_ended, 1);
+    let log = rig.chip.borrow().log.clone();
+    let named = kernel.handle.to_be_bytes();
+    assert!(log.iter().all(|sent| sent.command[10..] != named));
+}
+
+#[test]
+fn g3_a_session_that_is_loaded_without_our_knowledge_is_found() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    let digest = a.policy_digest(session.handle).unwrap();
+    let mut chip = rig.chip.borrow_mut();
+    // It is loaded, but there is no answer, and then no way to ask.
+    chip.fail_nth(0, Fault::After(EIO));
+    chip.fail_code(cc::CONTEXT_SAVE, Fault::Before(EIO));
+    drop(chip);
+    a.policy_digest(session.handle).unwrap_err();
+    rig.chip.borrow_mut().fail_none();
+    assert_eq!(rig.listed(rh::LOADED_SESSION), vec![session.handle]);
+    assert_eq!(a.policy_digest(session.handle), Ok(digest));
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g5_a_handle_that_could_not_be_flushed_is_never_trusted_again() {
+    let rig = Rig::new();
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let key = a.mac_key(b"key").unwrap();
+    let mut chip = rig.chip.borrow_mut();
+    chip.fail_code(cc::FLUSH_CONTEXT, Fault::Answer(rc::FAILURE));
+    drop(chip);
+    a.assert_mac_key(&key, b"key");
+    rig.chip.borrow_mut().fail_none();
+    // Somebody clears the TPM, and the same handle comes to stand for another object.
+    let left = rig.listed(rh::TRANSIENT);
+    raw.flush(left[0]).unwrap();
+    let foreign = raw.mac_key(b"foreign").unwrap();
+    assert_eq!(left, vec![foreign.handle]);
+    a.assert_mac_key(&key, b"key");
+}
+
+#[test]
+fn g3_room_is_never_made_by_what_has_just_been_loaded() {
+    let rig = Rig::new();
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let key = a.mac_key(b"key").unwrap();
+    let mut chip = rig.chip.borrow_mut();
+    chip.fail_code(cc::FLUSH_CONTEXT, Fault::Answer(rc::FAILURE));
+    drop(chip);
+    a.assert_mac_key(&key, b"key");
+    // The handle that is left to be flushed is given to the object that is loaded next; and still
+    // nothing can be flushed when the command begins.
+    raw.flush(rig.listed(rh::TRANSIENT)[0]).unwrap();
+    rig.chip.borrow_mut().fail_none();
+    let mut chip = rig.chip.borrow_mut();
+    for n in 0..4 {
+        chip.fail_nth(n, Fault::Answer(rc::FAILURE));
+    }
+    chip.fail_nth(5, Fault::Answer(rc::OBJECT_MEMORY));
+    drop(chip);
+    a.assert_mac_key(&key, b"key");
+    rig.chip.borrow_mut().fail_none();
 }

@@ -131,6 +131,9 @@ fn g4_an_altered_blob_is_refused() {
     for size in [0, 1, 8, 16, 17, 18, blob.len() - 1] {
         refused(b.restore(&blob[..size]));
     }
+    for more in [&b"\0"[..], &[0; 100]] {
+        refused(b.restore(&[&blob[..], more].concat()));
+    }
     assert_eq!(a.restore(&blob), Ok(session.handle));
     uses(&a, &mut session);
     uses(&a, &mut other);

@@ -3,6 +3,7 @@
 //! Commands and events that kill objects and sessions of others: exactly what died is refused.
 
 use crate::lost;
+use harness::chip::Fault;
 use harness::client::{Object, SU_CLEAR, SU_STATE};
 use harness::command::{Command, Kind, EMPTY};
 use harness::rig::{rc, Rig, Space, ALICE, BOB};
@@ -249,4 +250,26 @@ fn g3_a_raw_user_who_flushes_everything_costs_only_sessions() {
     assert_eq!(refused, rc::LOST_S0);
     let mut session = a.start(Kind::Hmac).unwrap();
     a.mac_with(&held.null, session.auth(b""), b"data").unwrap();
+}
+
+#[test]
+fn g3_an_extensive_command_has_the_books_read_again() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let (dead, alive) = (a.start(Kind::Hmac).unwrap(), a.start(Kind::Policy).unwrap());
+    rig.raw().flush(dead.handle).unwrap();
+    a.clear().unwrap();
+    assert_eq!(
+        a.handles(rh::LOADED_SESSION, 9),
+        Ok((false, vec![alive.handle]))
+    );
+    // An object that could not be flushed is flushed by Clear: nothing is left to do.
+    let flushes = Fault::Answer(rc::FAILURE);
+    rig.chip.borrow_mut().fail_code(cc::FLUSH_CONTEXT, flushes);
+    a.primary(rh::OWNER).unwrap();
+    assert_eq!(rig.listed(rh::TRANSIENT).len(), 1);
+    a.clear().unwrap();
+    rig.chip.borrow_mut().fail_none();
+    let (_, sent) = rig.sent(|| a.random().unwrap());
+    assert_eq!(sent.len(), 1, "{sent:?}");
 }

@@ -50,6 +50,11 @@ fn g1_an_idle_session_elsewhere_stops_nobody() {
                 .unwrap_or_else(|e| panic!("gap {gap}, {slots} slots, command {n}: {e:?}"));
         }
         assert!(rig.chip.borrow().device.sessions_saved() > 2 * gap);
+        if gap >= 20 {
+            // Nor does anybody beside us: it never comes to that.
+            let log = rig.chip.borrow().log.clone();
+            assert!(log.iter().all(|sent| sent.rc() != Some(rc::CONTEXT_GAP)));
+        }
         a.policy_digest(idle.handle).unwrap();
         a.audited_random(idle_hmac.with(AUDIT | CONTINUE, b""))
             .unwrap();
@@ -141,6 +146,7 @@ fn g1_a_gap_closed_by_others_stops_nobody() {
         }
     }
     raw.flush(foreign.handle).unwrap();
+    rig.check_empty.set(true);
     a.policy_digest(idle.handle).unwrap();
     let fresh = a.start(Kind::Policy).unwrap();
     a.policy_digest(fresh.handle).unwrap();
@@ -191,4 +197,60 @@ fn g1_the_real_tpms_gap_of_65535_is_passed() {
     a.mac_with(&key, detached.auth(b""), b"data").unwrap();
     let (_, sent) = rig.sent(|| a.start(Kind::Hmac).unwrap());
     assert_eq!(crate::count(&sent, cc::START_AUTH_SESSION), 1);
+}
+
+/// A raw user saves a session of his again and again, until the TPM refuses.
+fn close_gap(rig: &Rig<Fake>) {
+    let raw = rig.raw();
+    let foreign = raw.start(Kind::Policy).unwrap();
+    while let Ok(saved) = raw.save(foreign.handle) {
+        raw.restore(&saved).unwrap();
+    }
+    raw.flush(foreign.handle).unwrap();
+}
+
+#[test]
+fn g1_a_closed_gap_with_one_slot_left_stops_nobody() {
+    let rig = rig(50, 3);
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let (idle, other) = (
+        a.start(Kind::Policy).unwrap(),
+        a.start(Kind::Policy).unwrap(),
+    );
+    close_gap(&rig);
+    let foreign = [
+        raw.start(Kind::Policy).unwrap(),
+        raw.start(Kind::Policy).unwrap(),
+    ];
+    // The TPM keeps its last slot for the oldest session, until that is saved again.
+    let fresh = a.start(Kind::Policy).unwrap();
+    for session in [&fresh, &other, &idle] {
+        a.policy_digest(session.handle).unwrap();
+    }
+    for session in &foreign {
+        raw.policy_digest(session.handle).unwrap();
+    }
+}
+
+#[test]
+fn g1_a_closed_gap_with_no_slot_left_is_reopened_at_the_cost_of_the_kernels_session() {
+    let rig = rig(50, 3);
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let idle = a.start(Kind::Policy).unwrap();
+    let busy = a.start(Kind::Policy).unwrap();
+    let foreign = [
+        raw.start(Kind::Policy).unwrap(),
+        raw.start(Kind::Policy).unwrap(),
+    ];
+    let kernel = raw.start(Kind::Policy).unwrap();
+    rig.chip.borrow_mut().kernel_session = Some(kernel.handle);
+    // What the TPM would say if it judged the gap before the slots.
+    let gap = harness::chip::Fault::Answer(rc::CONTEXT_GAP);
+    let (done, _) = rig.faulty(0, gap, || a.policy_digest(busy.handle));
+    done.unwrap();
+    assert_eq!(rig.chip.borrow().kernel_sessions_ended, 1);
+    a.policy_digest(idle.handle).unwrap();
+    for session in &foreign {
+        raw.policy_digest(session.handle).unwrap();
+    }
 }

@@ -114,15 +114,17 @@ fn g5_a_handle_lost_to_clear_is_refused_by_its_place_in_the_handle_area() {
     rig.open(BOB).clear().unwrap();
     assert_eq!(rc(a.read_public(parent.handle)), rc::LOST_H0);
     // Certify: the first handle lives, the second is lost.
-    let second = a.run(
-        Command::new(cc::CERTIFY)
-            .handle(mac.handle)
-            .handle(parent.handle)
-            .auth(harness::command::EMPTY)
-            .auth(harness::command::EMPTY)
-            .params(vec![0, 0, 0, 0x10]),
-    );
-    assert_eq!(rc(second), rc::LOST_H0 + 1);
+    let (second, sent) = rig.sent(|| {
+        a.run(
+            Command::new(cc::CERTIFY)
+                .handle(mac.handle)
+                .handle(parent.handle)
+                .auth(harness::command::EMPTY)
+                .auth(harness::command::EMPTY)
+                .params(vec![0, 0, 0, 0x10]),
+        )
+    });
+    assert_eq!((rc(second), sent.len()), (rc::LOST_H0 + 1, 0));
     // Flushing what is lost forgets it.
     a.flush(parent.handle).unwrap();
     assert_eq!(errno(a.read_public(parent.handle)), EINVAL);

@@ -75,7 +75,8 @@ fn g5_lost_objects_count_for_nothing_and_do_not_pile_up() {
     });
     let (a, b) = (rig.open(ALICE), rig.open(BOB));
     let mut lost = vec![];
-    for _ in 0..5 {
+    let mut held = 0;
+    for round in 0..9 {
         for _ in 0..3 {
             lost.push(a.primary(rh::OWNER).unwrap());
         }
@@ -83,6 +84,11 @@ fn g5_lost_objects_count_for_nothing_and_do_not_pile_up() {
         for object in &lost {
             // Refused by name, or, the oldest, as unknown.
             a.assert_gone(object.handle);
+        }
+        match round {
+            3 => held = kernel::fault::live_bytes(),
+            4.. => assert_eq!(kernel::fault::live_bytes(), held, "round {round}"),
+            _ => {}
         }
     }
     let key = a.mac_key(b"key").unwrap();

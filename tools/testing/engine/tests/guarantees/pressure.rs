@@ -3,10 +3,11 @@
 //! G1: a TPM that is full of what others loaded is answered by making room, and never reported.
 
 use harness::chip::Fault;
-use harness::command::Kind;
+use harness::command::{Command, Kind, Session, AUDIT, CONTINUE};
 use harness::fake::{Fake, Model};
 use harness::rig::{label, Rig, ALICE, BOB};
-use harness::tpm::{cc, rc, rh};
+use harness::tpm::{alg, cc, rc, rh};
+use harness::wire::Put;
 
 #[test]
 fn g1_with_one_free_object_slot_everything_that_needs_one_works() {
@@ -180,4 +181,31 @@ fn g1_a_tpm_that_stays_full_is_an_answer_and_not_a_loop() {
             a.mac_with(&key, session.auth(b""), b"data").unwrap();
         }
     }
+}
+
+#[test]
+fn g3_two_sessions_and_one_slot_are_refused_and_neither_is_harmed() {
+    let rig = Rig::new();
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let key = a.mac_key(b"key").unwrap();
+    let (mut one, mut two) = (a.start(Kind::Hmac).unwrap(), a.start(Kind::Hmac).unwrap());
+    let foreign = [
+        raw.start(Kind::Policy).unwrap(),
+        raw.start(Kind::Policy).unwrap(),
+    ];
+    let both = |one: &mut Session, two: &mut Session| {
+        a.run(
+            Command::new(cc::HMAC)
+                .named(key.handle, &key.name)
+                .auth(one.auth(b""))
+                .auth(two.with(AUDIT | CONTINUE, b""))
+                .params(vec![].sized(b"data").u16(alg::SHA256)),
+        )
+    };
+    let (refused, sent) = rig.sent(|| harness::rig::rc(both(&mut one, &mut two)));
+    assert_eq!(refused, rc::LAYER | rc::SESSION_MEMORY);
+    assert_eq!(crate::count(&sent, cc::HMAC), 0, "the TPM cannot do it");
+    raw.flush(foreign[0].handle).unwrap();
+    both(&mut one, &mut two).unwrap();
+    raw.policy_digest(foreign[1].handle).unwrap();
 }

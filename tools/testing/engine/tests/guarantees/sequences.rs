@@ -131,3 +131,28 @@ fn g10_a_sequence_cannot_be_saved_by_the_client_more_than_a_tpm_lets_it() {
     let (ours, theirs) = (a.save(ours.handle), raw.save(theirs.handle));
     assert_eq!(ours.is_ok(), theirs.is_ok());
 }
+
+#[test]
+fn g5_a_sequence_from_a_context_of_the_client_goes_its_own_way() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let sequence = a.hash_start().unwrap();
+    a.hash_update(&sequence, b"some ").unwrap();
+    let Ok(blob) = a.save(sequence.handle) else {
+        panic!("this TPM lets a client save a sequence");
+    };
+    let (handle, sent) = rig.sent(|| a.restore(&blob).unwrap());
+    // What the client has is not what we rely on.
+    assert_eq!(crate::count(&sent, cc::CONTEXT_SAVE), 1, "{sent:?}");
+    let mut copy = sequence.clone();
+    copy.handle = handle;
+    a.hash_update(&copy, b"other ").unwrap();
+    assert_eq!(
+        a.hash_complete(&sequence, b"data"),
+        Ok(sha256(&[b"some data"]))
+    );
+    assert_eq!(
+        a.hash_complete(&copy, b"data"),
+        Ok(sha256(&[b"some other data"]))
+    );
+}

@@ -73,7 +73,8 @@ fn g5_a_session_that_was_not_continued_is_gone() {
     let parent = a.primary(rh::OWNER).unwrap();
     let key = a.signing_key(&parent, b"secret").unwrap();
     let mut session = a.start(Kind::Hmac).unwrap();
-    a.sign(&key, session.last(b"secret")).unwrap();
+    let (_, sent) = rig.sent(|| a.sign(&key, session.last(b"secret")).unwrap());
+    assert_eq!(crate::count(&sent, cc::CONTEXT_SAVE), 0, "{sent:?}");
     let listed = a.handles(rh::LOADED_SESSION, 100).unwrap().1;
     assert_eq!(listed, vec![]);
     let (refused, sent) = rig.sent(|| rc(a.sign(&key, session.auth(b"secret"))));
