@@ -163,6 +163,8 @@ def ended(child, limit):
 
 def empty_the_tpm():
     """Says what the TPM holds when it should hold nothing, and removes it."""
+    if not os.path.exists(tss.RAW):
+        return ""
     with raw() as node:
         found = tss.left_behind(node)
         tss.sweep(node)

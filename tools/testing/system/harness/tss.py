@@ -23,6 +23,7 @@ class Tpm:
     """An open descriptor of a node."""
 
     def __init__(self, path=NODE, flags=0):
+        self.fd = None
         self.fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags)
 
     def close(self):
@@ -65,6 +66,10 @@ class Tpm:
         """Nothing in the kernel sends this command, so it can be told from the rest."""
         return self.call(wire.READ_CLOCK)
 
+    def mark(self, text):
+        """A command that says something to whoever reads the TPM's log."""
+        self.call(wire.HASH, parameters=sized(text.encode()) + struct.pack(">HI", wire.SHA256, wire.NO_HIERARCHY))
+
     def flush(self, handle):
         # The handle is a parameter, by the specification.
         self.call(wire.FLUSH_CONTEXT, parameters=struct.pack(">I", handle))
@@ -86,7 +91,13 @@ class Tpm:
 
     def primary(self, kind=wire.ECC):
         """A storage key of the owner, which TPM2_Clear kills."""
-        return self.handle(wire.CREATE_PRIMARY, (wire.OWNER,), primary_template(kind), (wire.PASSWORD,))
+        return struct.unpack_from(">I", wire.body_of(wire.CREATE_PRIMARY, self.transact(create_primary(kind))))[0]
+
+    def primary_queued(self, kind=wire.ECC):
+        """The same by a descriptor that does not block."""
+        self.write(create_primary(kind))
+        select.select([self.fd], [], [])
+        return struct.unpack_from(">I", wire.body_of(wire.CREATE_PRIMARY, self.read()))[0]
 
     def clear(self):
         self.call(wire.CLEAR, (wire.PLATFORM,), sessions=(wire.PASSWORD,))
@@ -133,6 +144,11 @@ def primary_template(kind):
         details = struct.pack(">HHHHHIH", wire.AES, 128, wire.CFB, wire.NULL, 2048, 0, 0)
     public = struct.pack(">HHIH", kind, wire.SHA256, PARENT, 0) + details
     return sized(sized(b"") + sized(b"")) + sized(public) + sized(b"") + struct.pack(">I", 0)
+
+
+def create_primary(kind=wire.ECC):
+    """The whole command."""
+    return wire.command(wire.CREATE_PRIMARY, (wire.OWNER,), primary_template(kind), (wire.PASSWORD,))
 
 
 class Key:

@@ -10,6 +10,8 @@ import threading
 from harness import chip, expect, module, tss, wire
 from harness.runner import FAILS, NOTHING, test
 
+# The command that is under way when a chip goes may be told so in the words of the chip's driver.
+CUT_SHORT = {errno.EPIPE, errno.ECANCELED}
 CLOCK = wire.command(wire.READ_CLOCK)
 RANDOM = wire.command(wire.GET_RANDOM, parameters=struct.pack(">H", 32))
 
@@ -69,14 +71,16 @@ def a_chip_that_goes_during_a_command_ends_it():
             try:
                 tpm.clock()
             except OSError as error:
-                found.append(errno.errorcode[error.errno])
+                found.append(error.errno)
 
         thread = threading.Thread(target=clock)
         thread.start()
         relay.wait_until_held()
         relay.unplug()
         thread.join()
-        expect.equal(found, ["EPIPE"], "what the command failed with")
+        assert len(found) == 1 and CUT_SHORT.issuperset(found), f"the command failed with {found}"
+        with expect.fails_with(errno.EPIPE):
+            tpm.clock()
 
 
 @test(control=NOTHING)
@@ -88,17 +92,15 @@ def queued_commands_end_when_the_chip_goes():
             tpm.write(CLOCK)
         relay.wait_until_held()
         relay.unplug()
-        for tpm in tpms:
-            assert "IN" in expect.events(tpm, select.POLLIN, 30000) or tpm_waits(tpm), "nobody is told"
-            with expect.fails_with(errno.EPIPE):
+        for number, tpm in enumerate(tpms):
+            # The hang-up alone is told at once; the queue may still be on its way to the command.
+            chip.wait_for("the end of a queued command", lambda: "IN" in expect.events(tpm, select.POLLIN))  # pylint: disable=cell-var-from-loop
+            try:
                 tpm.read()
+                raise AssertionError("a chip that is gone answered")
+            except OSError as error:
+                assert error.errno in (CUT_SHORT if number == 0 else {errno.EPIPE}), error
             tpm.close()
-
-
-def tpm_waits(tpm):
-    """The hang-up alone woke us; the queue is still on its way to this command."""
-    chip.wait_for("the end of a queued command", lambda: "IN" in expect.events(tpm, select.POLLIN))
-    return True
 
 
 @test()
@@ -169,7 +171,7 @@ def chips_come_and_go_under_load():
                         while True:
                             tpm.random()
                     except OSError as error:
-                        ends.append(errno.errorcode[error.errno])
+                        ends.append(error.errno)
 
             threads = [threading.Thread(target=work) for _ in range(4)]
             for thread in threads:
@@ -178,4 +180,4 @@ def chips_come_and_go_under_load():
             relay.unplug()
             for thread in threads:
                 thread.join()
-            expect.equal(ends, ["EPIPE"] * 4, "how the work ended")
+            assert len(ends) == 4 and CUT_SHORT.issuperset(ends), f"the work ended with {ends}"
