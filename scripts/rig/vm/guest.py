@@ -39,7 +39,7 @@ class Guest:
         self.pending = b""
         self.console = root.inside("/run/console.log")
         self.share_root(lower)
-        self.tpm = Tpm(root, options.tpm_log)
+        self.tpm = None if options.tpm == "none" else Tpm(root, options.tpm_log)
         self.start_virtiofsd()
         self.ends = {}
         self.start_machine()
@@ -100,14 +100,15 @@ class Guest:
                 "-numa", "node,memdev=memory",
                 "-chardev", "socket,id=root,path=/run/virtiofs.sock",
                 "-device", "vhost-user-fs-pci,chardev=root,tag=root",
-                "-chardev", f"socket,id=tpm,path={self.tpm.socket}",
-                "-tpmdev", "emulator,id=tpm0,chardev=tpm",
-                "-device", f"tpm-{options.tpm},tpmdev=tpm0",
                 "-object", "rng-random,id=random,filename=/dev/urandom",
                 "-device", "virtio-rng-pci,rng=random",
                 "-chardev", "file,id=console,path=/run/console.log",
                 "-serial", "chardev:console",
                 "-device", "virtio-serial-pci,max_ports=8"]
+        if self.tpm is not None:
+            argv += ["-chardev", f"socket,id=tpm,path={self.tpm.socket}",
+                     "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+                     "-device", f"tpm-{options.tpm},tpmdev=tpm0"]
         passed = []
         for number, port in enumerate((*PORTS, *(["tty"] if options.tty else [])), 1):
             ours, theirs = socket.socketpair()
