@@ -4,15 +4,7 @@
 //! session must not fall too far behind (Part 1, 30.5). Loading it and saving it again makes it the
 //! newest.
 
-use crate::engine::{
-    swap_session::Load,
-    tpm::Tpm,
-    wire::{
-        handle::SessionHandle,
-        rc::Shortage, //
-    },
-    Engine,
-};
+use crate::engine::{swap_session::Load, tpm::Tpm, wire::handle::SessionHandle, Engine};
 
 /// A session is saved again when less than this part of the gap is left to it.
 const MARGIN: u64 = 4;
@@ -54,14 +46,8 @@ impl Engine {
 
     /// Loads a session and saves it again. If that fails, it is tried again by a later command.
     fn renew(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
-        let mut load = self.try_load_session(tpm, handle);
-
-        if let Load::Short(Shortage::Session, _) = load {
-            // Nothing can be saved to make room while the gap is closed.
-            tpm.end_kernel_session();
-            load = self.try_load_session(tpm, handle);
-        }
-        if let Load::Loaded = load {
+        // The TPM keeps its last slot for this very session when the gap is closed.
+        if let Load::Loaded = self.try_load_session(tpm, handle) {
             let _ = self.try_save_session(tpm, handle);
         }
     }

@@ -233,7 +233,7 @@ fn g1_a_closed_gap_with_one_slot_left_stops_nobody() {
 }
 
 #[test]
-fn g1_a_closed_gap_with_no_slot_left_is_reopened_at_the_cost_of_the_kernels_session() {
+fn g1_a_gap_that_shows_with_no_slot_left_costs_the_kernels_session_only() {
     let rig = rig(50, 3);
     let (a, raw) = (rig.open(ALICE), rig.raw());
     let idle = a.start(Kind::Policy).unwrap();
@@ -253,4 +253,21 @@ fn g1_a_closed_gap_with_no_slot_left_is_reopened_at_the_cost_of_the_kernels_sess
     for session in &foreign {
         raw.policy_digest(session.handle).unwrap();
     }
+}
+
+#[test]
+fn g9_a_session_that_is_not_the_oldest_is_saved_though_the_gap_is_closed() {
+    let rig = rig(50, 3);
+    let a = rig.open(ALICE);
+    let idle = a.start(Kind::Policy).unwrap();
+    let busy = a.start(Kind::Policy).unwrap();
+    close_gap(&rig);
+    rig.check_empty.set(true);
+    let (_, sent) = rig.sent(|| a.policy_digest(busy.handle).unwrap());
+    assert!(
+        sent.iter().any(|sent| sent.rc() == Some(rc::CONTEXT_GAP)),
+        "the gap was closed: {sent:?}"
+    );
+    a.policy_digest(idle.handle).unwrap();
+    a.policy_digest(busy.handle).unwrap();
 }
