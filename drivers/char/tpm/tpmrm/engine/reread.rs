@@ -9,8 +9,10 @@ use crate::engine::{
     },
     object::State,
     session::Place,
-    short::Short,
-    slots::Occupant,
+    slots::{
+        Occupant,
+        Slot, //
+    },
     tpm::Tpm,
     wire::{
         capability,
@@ -23,49 +25,51 @@ use crate::engine::{
 };
 use kernel::prelude::*;
 
-/// How many handles are asked for at once, and how many we take notice of.
-const PIECE: usize = 64;
+/// How many handles are asked for at once.
+const MANY: u32 = 254;
 
-/// How many pieces a listing has at most. A TPM has far fewer sessions than that.
-const PIECES: usize = 16;
-
-/// A part of a listing.
-pub(crate) type Piece = Short<RawHandle, PIECE>;
+/// How many handles a listing has at most: more than any TPM has slots and sessions.
+const HANDLES_MAX: usize = 4096;
 
 impl Engine {
-    /// Calls `each` with the handles of a group that the TPM has, in order and piece by piece.
-    /// Returns whether the listing was complete.
+    /// The handles of a group that the TPM has, in order.
+    ///
+    /// # Errors
+    ///
+    /// When there is no complete list: for want of memory, or because of what the TPM says.
     pub(crate) fn list(
         &mut self,
         tpm: &mut dyn Tpm,
         group: HandleGroup,
-        mut each: impl FnMut(&mut Self, &mut dyn Tpm, &Piece),
-    ) -> Listing {
+    ) -> Result<KVec<RawHandle>> {
+        let mut list = KVec::new();
         let mut first = group.first();
 
-        for _ in 0..PIECES {
-            // CAST: `PIECE` is small.
-            let question = [capability::HANDLES, first, PIECE as u32];
+        loop {
+            let question = [capability::HANDLES, first, MANY];
+            let before = list.len();
             let verdict = self.courier.ask(tpm, question, |more, mut reader| {
-                let mut piece = Piece::new();
-
                 for _ in 0..reader.u32().ok()? {
-                    piece.push(RawHandle::from_wire(reader.u32().ok()?)).ok()?;
+                    let handle = RawHandle::from_wire(reader.u32().ok()?);
+
+                    list.push(handle, GFP_KERNEL).ok()?;
                 }
-                Some((more, piece))
+                Some(more)
             });
-            let Verdict::Done((more, piece)) = verdict else {
-                return Listing::Incomplete;
+            let more = match verdict {
+                Verdict::Done(more) => more,
+                Verdict::Refused(_) => return Err(EIO),
+                Verdict::Unknown(error) => return Err(error),
             };
 
-            each(self, tpm, &piece);
-            match (more, piece.iter().last()) {
-                (More::Yes, Some(last)) => first = group.after(last),
-                (More::Yes, None) => return Listing::Incomplete,
-                (More::No, _) => return Listing::Complete,
+            match (more, list.last()) {
+                (More::No, _) => return Ok(list),
+                (More::Yes, Some(last)) if before < list.len() && list.len() < HANDLES_MAX => {
+                    first = group.after(*last);
+                }
+                (More::Yes, _) => return Err(EIO),
             }
         }
-        Listing::Incomplete
     }
 
     /// Strikes off the loaded objects that the TPM does not have any more. Those that were saved
@@ -75,20 +79,18 @@ impl Engine {
             return;
         }
 
-        let mut found = KVec::new();
-        let mut short_of_memory = Ok(());
-        let listing = self.list(tpm, HandleGroup::Transient, |_, _, piece| {
-            for handle in piece.iter().filter_map(RawHandle::loaded_object) {
-                short_of_memory = short_of_memory.and(found.push(handle, GFP_KERNEL));
-            }
-        });
-
-        if listing == Listing::Incomplete || short_of_memory.is_err() {
-            // Then they are judged when they are evicted.
+        // Without a list, they are judged when they are evicted.
+        let Ok(found) = self.list(tpm, HandleGroup::Transient) else {
             return;
-        }
+        };
+        let is_there = |slot: &Slot| {
+            found
+                .iter()
+                .any(|handle| handle.loaded_object() == Some(slot.physical))
+        };
+
         loop {
-            let gone = self.slots.iter().find(|s| !found.contains(&s.physical));
+            let gone = self.slots.iter().find(|slot| !is_there(slot));
             let Some(slot) = gone else {
                 return;
             };
@@ -106,29 +108,16 @@ impl Engine {
 
     /// Strikes off the saved sessions that the TPM does not know any more.
     pub(crate) fn reread_sessions(&mut self, tpm: &mut dyn Tpm) {
-        let mut found = KVec::new();
-        let mut short_of_memory = Ok(());
-        let listing = self.list(tpm, HandleGroup::SavedSession, |_, _, piece| {
-            for handle in piece.iter().filter_map(RawHandle::session) {
-                short_of_memory = short_of_memory.and(found.push(handle, GFP_KERNEL));
-            }
-        });
-
-        if listing == Listing::Incomplete || short_of_memory.is_err() {
-            // Then they are judged when they are loaded.
+        // Without a list, they are judged when they are loaded.
+        let Ok(found) = self.list(tpm, HandleGroup::SavedSession) else {
             return;
-        }
+        };
+
         self.sessions.retain(|session| match session.place() {
-            Place::Saved => found.contains(&session.handle()),
+            Place::Saved => found
+                .iter()
+                .any(|handle| handle.session() == Some(session.handle())),
             Place::Loaded => true,
         });
     }
-}
-
-/// Whether a listing was complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Listing {
-    Complete,
-    Incomplete,
 }

@@ -9,10 +9,6 @@ use crate::engine::{
         Policy,
         Resident, //
     },
-    reread::{
-        Listing,
-        Piece, //
-    },
     session::{
         Place,
         Session, //
@@ -112,18 +108,18 @@ impl Engine {
         tpm.end_kernel_session();
 
         self.debris = Debris::None;
-        for (group, settle) in [
-            (HandleGroup::Transient, Self::settle_objects as Settle),
-            (HandleGroup::LoadedSession, Self::settle_sessions),
-        ] {
-            if self.list(tpm, group, settle) == Listing::Incomplete {
-                self.debris = Debris::Suspected;
-            }
+        match self.list(tpm, HandleGroup::Transient) {
+            Ok(listed) => self.settle_objects(tpm, &listed),
+            Err(_) => self.debris = Debris::Suspected,
+        }
+        match self.list(tpm, HandleGroup::LoadedSession) {
+            Ok(listed) => self.settle_sessions(tpm, &listed),
+            Err(_) => self.debris = Debris::Suspected,
         }
     }
 
-    fn settle_objects(&mut self, tpm: &mut dyn Tpm, listed: &Piece) {
-        for physical in listed.iter().filter_map(RawHandle::loaded_object) {
+    fn settle_objects(&mut self, tpm: &mut dyn Tpm, listed: &[RawHandle]) {
+        for physical in listed.iter().filter_map(|handle| handle.loaded_object()) {
             if !self.slots.holds(physical) {
                 let flushed = self.courier.flush(tpm, physical);
                 self.note(flushed);
@@ -131,8 +127,8 @@ impl Engine {
         }
     }
 
-    fn settle_sessions(&mut self, tpm: &mut dyn Tpm, listed: &Piece) {
-        for handle in listed.iter().filter_map(RawHandle::session) {
+    fn settle_sessions(&mut self, tpm: &mut dyn Tpm, listed: &[RawHandle]) {
+        for handle in listed.iter().filter_map(|handle| handle.session()) {
             match self.sessions.find(handle).map(Session::place) {
                 Some(Place::Loaded) => {}
                 // It was loaded, and we were not told.
@@ -156,6 +152,3 @@ impl Engine {
         }
     }
 }
-
-/// What is done with a part of a listing.
-type Settle = fn(&mut Engine, &mut dyn Tpm, &Piece);
