@@ -26,10 +26,11 @@ checked-kdir:
 
 else
 
-# Against the rig's stock kernel: this Makefile again, in the rig's root.
+# Against a kernel of the rig's: this Makefile again, in the rig's root.
+KERNEL := stock
 modules:
-	@scripts/inside -- sh -c 'exec make -j$(shell nproc) $(quiet) "$$@" KDIR=$$TPMRM_KDIR \
-		CC=$$TPMRM_CC' make $(MAKEOVERRIDES) $@
+	@scripts/inside --kernel $(KERNEL) -- sh -c 'exec make -j$(shell nproc) $(quiet) "$$@" \
+		KDIR=$$TPMRM_KDIR $$TPMRM_MAKE' make $(filter-out KERNEL=%,$(MAKEOVERRIDES)) $@
 quiet = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-s)
 
 modules_install:
@@ -61,6 +62,7 @@ help:
 #: tpmrm: /dev/tpmrm0 served by a kernel module in Rust
 #:
 #: make                    build tpmrm.ko for the rig's stock kernel
+#: make KERNEL=debug       build it for the rig's debug kernel, which is made first
 #: make KDIR=PATH          build it for the kernel whose build tree or headers are there
 #:   V=1                   show the commands
 #:   CLIPPY=1              check the Rust code with clippy as well

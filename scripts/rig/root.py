@@ -17,22 +17,22 @@ def packages():
     return [line for line in lines if line]
 
 
-def path():
-    """The folder of the root, made if it is not in the cache."""
-    key = cache.digest(RECIPE, *packages())
-    return os.path.join(cache.entry("root", key, make), "root")
+def path(extra=()):
+    """The folder of the root, made if it is not in the cache; extra packages make it another root."""
+    names = [*packages(), *extra]
+
+    def make(folder):
+        mirror.install("mmdebstrap", "debian-archive-keyring")
+        if namespace.run(lambda: bootstrap(folder, names)) != 0:
+            raise say.Failure("the trixie root could not be made")
+
+    return os.path.join(cache.entry("root", cache.digest(RECIPE, *names), make), "root")
 
 
-def make(folder):
-    mirror.install("mmdebstrap", "debian-archive-keyring")
-    if namespace.run(lambda: bootstrap(folder)) != 0:
-        raise say.Failure("the trixie root could not be made")
-
-
-def bootstrap(folder):
+def bootstrap(folder, names):
     log = cache.log("root")
     command = ["mmdebstrap", "--mode=root", "--variant=apt", f"--keyring={KEYRING}",
-               "--include=" + ",".join(packages()),
+               "--include=" + ",".join(names),
                '--aptopt=APT::Install-Recommends "false"',
                '--aptopt=Acquire::Languages "none"']
     command += [f"--aptopt={option}" for option in mirror.options()]
