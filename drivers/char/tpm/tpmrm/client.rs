@@ -146,7 +146,8 @@ impl Client {
     /// - `EPIPE` when the chip is gone.
     /// - When not `nonblocking`, those of [`Manager::execute`].
     ///
-    /// None of them changes what there is to read.
+    /// None of them changes what there is to read, but that the rest of a response which was partly
+    /// read is dropped once the new command is accepted.
     pub(crate) fn write(
         this: ArcBorrow<'_, Self>,
         source: &mut IovIterSource<'_>,
