@@ -26,7 +26,10 @@ use crate::engine::{
         },
         handle::ClientHandle,
         message::Message,
-        rc::ResponseCode, //
+        rc::{
+            ResponseCode,
+            Shortage, //
+        },
     },
     Engine,
 };
@@ -96,6 +99,10 @@ impl Engine {
             let code = exchange(tpm, message).map_err(Sent::WithoutAnswer)?;
 
             left = left.saturating_sub(1);
+            if let Some(Shortage::SessionNumber) = code.shortage() {
+                // There is one thing that can be done about it, and that helps or it does not.
+                left = left.min(1);
+            }
             match code.shortage() {
                 Some(shortage) if left > 0 => {
                     self.make_room(tpm, shortage, names);

@@ -116,6 +116,8 @@ impl Engine {
                     None => tpm.end_kernel_session(),
                 }
             }
+            // All others are in use, or may be claimed.
+            Shortage::SessionNumber => tpm.end_kernel_session(),
             Shortage::ContextGap => self.reopen_gap(tpm),
         }
     }

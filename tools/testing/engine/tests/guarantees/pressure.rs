@@ -209,3 +209,21 @@ fn g3_two_sessions_and_one_slot_are_refused_and_neither_is_harmed() {
     both(&mut one, &mut two).unwrap();
     raw.policy_digest(foreign[1].handle).unwrap();
 }
+
+#[test]
+fn g1_the_kernels_own_session_gives_its_number_when_all_are_taken() {
+    let rig = Rig::new();
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let kernel = raw.start(Kind::Hmac).unwrap();
+    rig.chip.borrow_mut().kernel_session = Some(kernel.handle);
+    let sessions: Vec<_> = (0..63).map(|_| a.start(Kind::Policy).unwrap()).collect();
+    assert_eq!(rig.chip.borrow().kernel_sessions_ended, 0);
+    let last = a.start(Kind::Policy).unwrap();
+    assert_eq!(rig.chip.borrow().kernel_sessions_ended, 1);
+    let (refused, sent) = rig.sent(|| harness::rig::rc(a.start(Kind::Policy)));
+    assert_eq!(refused, rc::SESSION_HANDLES, "the TPM's own answer");
+    assert_eq!(crate::count(&sent, cc::START_AUTH_SESSION), 2);
+    for session in sessions.iter().chain([&last]) {
+        a.policy_digest(session.handle).unwrap();
+    }
+}

@@ -33,6 +33,8 @@ pub(crate) enum Shortage {
     Object,
     /// Slots for loaded sessions.
     Session,
+    /// Numbers for sessions, loaded or saved.
+    SessionNumber,
     /// The distance between the oldest and the newest saved session.
     ContextGap,
 }
@@ -52,6 +54,8 @@ impl ResponseCode {
     pub(crate) const OBJECT_MEMORY: Self = Self(0x902);
     /// TPM_RC_SESSION_MEMORY.
     pub(crate) const SESSION_MEMORY: Self = Self(0x903);
+    /// TPM_RC_SESSION_HANDLES.
+    pub(crate) const SESSION_HANDLES: Self = Self(0x905);
     /// TPM_RC_OBJECT_HANDLES.
     pub(crate) const OBJECT_HANDLES: Self = Self(0x906);
     /// TPM_RC_HANDLE of the first parameter: what the TPM says of a session's context that is not
@@ -89,6 +93,7 @@ impl ResponseCode {
         match self {
             Self::OBJECT_MEMORY | Self::OBJECT_HANDLES => Some(Shortage::Object),
             Self::SESSION_MEMORY => Some(Shortage::Session),
+            Self::SESSION_HANDLES => Some(Shortage::SessionNumber),
             Self::CONTEXT_GAP => Some(Shortage::ContextGap),
             _ => None,
         }
