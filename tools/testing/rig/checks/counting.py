@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Counting results: what suites say, and what becomes of those that say nothing."""
+
+import sys
+
+from harness import equal, write, scratch
+from rig import results
+
+
+def counted(text, status=0):
+    """What a suite counts that prints a text and ends with a status or by a signal."""
+    count = results.Count()
+    end = f"os.kill(os.getpid(), {-status})" if status < 0 else f"os._exit({status})"
+    program = f"import os, sys; sys.stdout.write({text!r}); sys.stdout.flush(); {end}"
+    count.run("suite", [sys.executable, "-c", program], "/")
+    return count.passed, count.failed, count.skipped
+
+
+def rig_results_are_counted():
+    equal(counted("ok a\nnot ok b - why\nskip c - why\nok d\n", 1), (2, 1, 1), "the count")
+
+
+def rig_other_lines_are_not_counted():
+    equal(counted("ok\nnot ok\nokay\n  ok a\nNot ok x\n# ok y\nok a\n"), (1, 0, 0), "the count")
+
+
+def rig_a_last_line_may_be_unfinished():
+    equal(counted("ok a\nok b"), (2, 0, 0), "the count")
+
+
+def rig_a_suite_that_dies_is_a_failure():
+    equal(counted("ok a\n", -9), (1, 1, 0), "the count after a kill")
+    equal(counted("ok a\n", 1), (1, 1, 0), "the count after a silent failure")
+    equal(counted("", 3), (0, 1, 0), "the count of a suite that did nothing")
+
+
+def rig_a_suite_that_runs_nothing_is_a_failure():
+    equal(counted(""), (0, 1, 0), "the count of no output")
+    equal(counted("all is well\n"), (0, 1, 0), "the count of other words")
+
+
+def rig_a_suite_that_only_skips_did_run():
+    equal(counted("skip a - why\n"), (0, 0, 1), "the count")
+
+
+def rig_a_suite_that_is_not_there_is_a_failure():
+    count = results.Count()
+    count.run("suite", ["/nowhere/at/all"], "/")
+    equal((count.passed, count.failed), (0, 1), "the count")
+    with scratch() as folder:
+        count.run("suite", [write(f"{folder}/suite", "#!/bin/sh\necho ok a\n")], "/")
+    equal((count.passed, count.failed), (0, 2), "the count when it cannot be run")
+
+
+def rig_counts_of_suites_add_up():
+    count = results.Count()
+    for text in ("echo ok a", "echo skip b - why", "echo not ok c - why; exit 1"):
+        count.run("suite", ["sh", "-c", text], "/")
+    equal(str(count), "1 passed, 1 failed, 1 skipped", "the last line")
