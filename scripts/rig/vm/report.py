@@ -19,9 +19,13 @@ TAINTS = {7: "the kernel has died", 9: "the kernel has warned", 14: "a CPU was l
 
 
 def find(log):
-    """The reports in a kernel log, each a list of lines."""
+    """The reports in a kernel log, each a list of lines.
+
+    Each has the line before its first one, where a warning says what it is about.
+    """
     reports = []
     current = None
+    before = None
     for raw in log.replace("\r", "").split("\n"):
         line = STAMP.sub("", raw)
         if current is not None and len(current) < LONGEST and not END.search(line):
@@ -31,8 +35,9 @@ def find(log):
             current.append(raw)
             current = None
         elif START.search(line):
-            current = [raw]
+            current = [raw] if before is None else [before, raw]
             reports.append(current)
+        before = raw
     return reports
 
 
