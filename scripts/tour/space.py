@@ -27,10 +27,12 @@ MOST_MS = 3
 def held(program, wanted):
     """Lets a sample hold as many of its things as it can."""
     status, said = sample.run(program, str(wanted))
-    count = int(re.search(r"held (\d+) of", said)[1])
-    if status == 0 and count == wanted:
-        return f"{count}"
-    raise Fails(f"{count}, then {first_code(said)}")
+    found = re.search(r"held (\d+) of", said)
+    if found is None:
+        raise Fails(sample.last(said))
+    if status == 0 and int(found[1]) == wanted:
+        return found[1]
+    raise Fails(f"{found[1]}, then {first_code(said)}")
 
 
 @step(f"objects held in one descriptor, of {OBJECTS}", measure=True)

@@ -36,8 +36,9 @@ class Step:
             return True, self.function() or ""
         except Fails as why:
             return False, str(why)
-        except (wire.Rc, OSError, AssertionError) as error:
-            return False, spoken(error)
+        except Exception as error:  # pylint: disable=broad-except
+            # Whatever it is, the steps after it are to be seen.
+            return False, spoken(error) or type(error).__name__
         finally:
             signal.alarm(0)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """tpm2-tools: each tool is a process of its own, and opens the node for itself.
 
-What one tool makes, the next one finds in a file. The last steps put all tools
+What one tool makes, the next one finds in a file. The last step puts all tools
 behind one descriptor, as a daemon that serves several programs would.
 """
 
