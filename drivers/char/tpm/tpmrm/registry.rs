@@ -124,6 +124,8 @@ fn serve(chip: Chip) -> Result {
     // First the memory: the chip has to be in the list as soon as its node can be opened.
     served.reserve(1, GFP_KERNEL)?;
     let takeover = Takeover::new(manager)?;
+    // Once for a chip, as its own driver does when it finds it.
+    pr_info!("{}: served from now on\n", takeover.manager().chip().name());
     served.push(takeover, GFP_KERNEL)?;
     Ok(())
 }
