@@ -7,6 +7,8 @@ import select
 
 from .wire import Rc
 
+SYS_POLL = 7
+
 
 def equal(found, wanted, what):
     if found != wanted:
@@ -37,8 +39,27 @@ def answered(*codes):
     raise AssertionError(f"success, instead of {' or '.join(hex(code) for code in codes)}")
 
 
-def events(tpm, wanted=select.POLLIN | select.POLLOUT | select.POLLPRI, timeout=0):
-    """What poll() says, as a set of names."""
+def events(tpm):
+    """What poll() says at once, as a set of names."""
+    return polled(tpm, select.POLLIN | select.POLLOUT | select.POLLPRI, 0)
+
+
+def awaited(tpm):
+    """What wakes a poller that waits for an answer.
+
+    It waits for ever: a time limit would make poll() look once more at its
+    end, and so hide that nobody was woken.
+    """
+    return polled(tpm, select.POLLIN, None)
+
+
+def in_poll(thread):
+    """Whether a thread is asleep in the system call poll()."""
+    with open(f"/proc/self/task/{thread.native_id}/syscall") as file:
+        return file.read().split()[0] == str(SYS_POLL)
+
+
+def polled(tpm, wanted, timeout):
     poll = select.poll()
     poll.register(tpm.fd, wanted)
     found = dict(poll.poll(timeout)).get(tpm.fd, 0)

@@ -4,7 +4,6 @@
 import ctypes
 import errno
 import os
-import select
 import struct
 import threading
 
@@ -230,7 +229,7 @@ def a_queued_command_is_answered():
     with tss.Tpm(flags=os.O_NONBLOCK) as tpm:
         for _ in range(3):
             expect.equal(tpm.write(RANDOM), len(RANDOM), "the result of the write")
-            expect.equal(expect.events(tpm, select.POLLIN, 30000), {"IN"}, "the events in the end")
+            expect.equal(expect.awaited(tpm), {"IN"}, "the events in the end")
             expect.equal(len(tpm.read()), ANSWER, "the length of the response")
         expect.equal(expect.events(tpm), {"OUT"}, "the events when idle")
 
@@ -239,7 +238,7 @@ def a_queued_command_is_answered():
 def a_queued_command_that_fails_is_reported_once():
     with tss.Tpm(flags=os.O_NONBLOCK) as tpm:
         tpm.write(wire.command(wire.FLUSH_CONTEXT, (0x80123456,)))
-        expect.equal(expect.events(tpm, select.POLLIN, 30000), {"IN"}, "the events in the end")
+        expect.equal(expect.awaited(tpm), {"IN"}, "the events in the end")
         with expect.fails_with(errno.EINVAL):
             tpm.read()
         expect.equal(tpm.read(), b"", "a second read")
@@ -252,7 +251,7 @@ def the_mode_may_change_between_commands():
         for blocking in (False, True, False):
             os.set_blocking(tpm.fd, blocking)
             tpm.write(RANDOM)
-            expect.equal(expect.events(tpm, select.POLLIN, 30000), {"IN"}, "the events in the end")
+            expect.equal(expect.awaited(tpm), {"IN"}, "the events in the end")
             expect.equal(len(tpm.read()), ANSWER, "the length of the response")
 
 

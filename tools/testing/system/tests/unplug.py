@@ -3,7 +3,6 @@
 
 import errno
 import os
-import select
 import struct
 import threading
 
@@ -35,19 +34,13 @@ def poll_tells_that_the_chip_is_gone():
         expect.equal(expect.events(tpm), {"HUP", "ERR"}, "the events afterwards")
 
 
-@test(control=FAILS)
+@test(control=FAILS, limit=20)
 def a_poller_is_woken_when_the_chip_goes():
     with chip.Relay() as relay, relay.open() as tpm:
         found = []
-        began = threading.Event()
-
-        def poll():
-            began.set()
-            found.append(expect.events(tpm, select.POLLIN, 10000))
-
-        thread = threading.Thread(target=poll)
+        thread = threading.Thread(target=lambda: found.append(expect.awaited(tpm)))
         thread.start()
-        began.wait()
+        chip.wait_for("a poll()", lambda: expect.in_poll(thread))
         relay.unplug()
         thread.join()
         expect.equal(found, [{"HUP", "ERR"}], "what woke the poller")
@@ -94,7 +87,7 @@ def queued_commands_end_when_the_chip_goes():
         relay.unplug()
         for number, tpm in enumerate(tpms):
             # The hang-up alone is told at once; the queue may still be on its way to the command.
-            chip.wait_for("the end of a queued command", lambda: "IN" in expect.events(tpm, select.POLLIN))  # pylint: disable=cell-var-from-loop
+            chip.wait_for("the end of a queued command", lambda: "IN" in expect.events(tpm))  # pylint: disable=cell-var-from-loop
             try:
                 tpm.read()
                 raise AssertionError("a chip that is gone answered")
