@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 
-from harness import expect, tss
+from harness import tss
 from harness.memory import Group, unreclaimable
 from harness.runner import FAILS, NOTHING, note, test
 
