@@ -28,6 +28,10 @@ use kernel::{
     prelude::*,
     static_lock_class,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         new_condvar,
         new_mutex,
         Arc,
@@ -95,6 +99,8 @@ pub(crate) struct Client {
     user: UserId,
     #[pin]
     inner: Mutex<Inner>,
+    /// Whether the last descriptor was closed, so that nobody will read a response.
+    closing: Atomic<bool>,
     /// Told about every change of the state: those who read and wait, and those who poll.
     #[pin]
     changed: CondVar,
@@ -126,6 +132,7 @@ impl Client {
                     },
                     "tpmrm_client"
                 ),
+                closing: Atomic::new(false),
                 changed <- new_condvar!("tpmrm_client"),
                 pollers <- WaitQueue::new(c"tpmrm_client_pollers", static_lock_class!()),
                 work <- new_work!("tpmrm_client"),
@@ -144,7 +151,8 @@ impl Client {
     /// - `EINVAL` when the size in the header is less than that of the header, or more than what
     ///   was written.
     /// - `EPIPE` when the chip is gone.
-    /// - When not `nonblocking`, those of [`Manager::execute`].
+    /// - When not `nonblocking`, those of [`Manager::wait`] and of
+    ///   [`Next::execute`](crate::manager::Next::execute).
     ///
     /// None of them changes what there is to read, but that the rest of a response which was partly
     /// read is dropped once the new command is accepted.
@@ -251,9 +259,11 @@ impl Client {
         events
     }
 
-    /// Closes the descriptor. A command that is only queued is never executed; nothing of the
-    /// space is left in the TPM afterwards.
+    /// Closes the descriptor. A queued command whose turn has not come is not executed; nothing of
+    /// the space is left in the TPM afterwards.
     pub(crate) fn release(this: Arc<Self>) {
+        // The worker may have taken the command out of the queue, and wait for its turn.
+        this.closing.store(true, Relaxed);
         queue::cancel(&this);
 
         let space = this.inner.lock().space.take();
@@ -350,8 +360,15 @@ impl Client {
 
     /// Executes a command and returns its response. The state must be `Busy`, by us.
     fn execute(&self, mut message: Message) -> Result<Message> {
+        let next = self.manager.wait()?;
+
+        // ORDERING: A command that is executed all the same is only one that nobody needs.
+        if self.closing.load(Relaxed) {
+            return Err(EPIPE);
+        }
+
         let mut space = self.inner.lock().space;
-        let result = self.manager.execute(&mut space, self.user, &mut message);
+        let result = next.execute(&mut space, self.user, &mut message);
 
         self.inner.lock().space = space;
         result.map(|()| message)

@@ -23,7 +23,10 @@ use crate::{
         UserId, //
     },
     queue::OrderedQueue,
-    turn::Turn,
+    turn::{
+        Turn,
+        TurnGuard, //
+    },
     wait::WaitQueue, //
 };
 use kernel::{
@@ -90,40 +93,24 @@ impl Manager {
         &self.queue
     }
 
-    /// Executes the command in `message` for `space`, and leaves the response in `message`.
-    ///
-    /// A space is opened when there is none yet, so that a descriptor that was never used costs
-    /// nothing here, and opening one never waits for a command of somebody else.
+    /// Waits until it is our turn to have a command executed.
     ///
     /// # Errors
     ///
-    /// - `ERESTARTSYS` when a signal arrived before it was our turn.
+    /// - `ERESTARTSYS` when a signal arrived first.
     /// - `EPIPE` when the chip is gone.
-    /// - Those of [`Chip::lock`], [`Engine::open`] and [`Engine::execute`].
-    pub(crate) fn execute(
-        &self,
-        space: &mut Option<SpaceId>,
-        user: UserId,
-        message: &mut Message,
-    ) -> Result {
-        let _turn = self.turn.take()?;
+    pub(crate) fn wait(&self) -> Result<Next<'_>> {
+        let turn = self.turn.take()?;
 
         if self.is_gone() {
             return Err(EPIPE);
         }
         self.chip.wait().map_err(|_| ERESTARTSYS)?;
 
-        let mut tpm = self.chip.lock()?;
-        let mut engine = self.engine.lock();
-        let id = match *space {
-            Some(id) => id,
-            None => *space.insert(engine.open(user)?),
-        };
-
-        // A chip that is unplugged while it works fails in ways of its own.
-        engine
-            .execute(&mut tpm, id, message)
-            .map_err(|error| if self.is_gone() { EPIPE } else { error })
+        Ok(Next {
+            manager: self,
+            _turn: turn,
+        })
     }
 
     /// Closes `space`. Waits for its turn whatever happens, so that nothing of it is left in the
@@ -161,6 +148,44 @@ impl Manager {
     /// The queue that tells when the chip is unplugged.
     pub(crate) fn departure(&self) -> &WaitQueue {
         &self.departure
+    }
+}
+
+/// It is our turn: nobody else who uses the node comes before us.
+#[must_use = "somebody else comes next when this is dropped"]
+pub(crate) struct Next<'a> {
+    manager: &'a Manager,
+    _turn: TurnGuard<'a>,
+}
+
+impl Next<'_> {
+    /// Executes the command in `message` for `space`, and leaves the response in `message`.
+    ///
+    /// A space is opened when there is none yet, so that a descriptor that was never used costs
+    /// nothing here, and opening one never waits for a command of somebody else.
+    ///
+    /// # Errors
+    ///
+    /// - `EPIPE` when the chip is gone.
+    /// - Those of [`Chip::lock`], [`Engine::open`] and [`Engine::execute`].
+    pub(crate) fn execute(
+        self,
+        space: &mut Option<SpaceId>,
+        user: UserId,
+        message: &mut Message,
+    ) -> Result {
+        let manager = self.manager;
+        let mut tpm = manager.chip.lock()?;
+        let mut engine = manager.engine.lock();
+        let id = match *space {
+            Some(id) => id,
+            None => *space.insert(engine.open(user)?),
+        };
+
+        // A chip that is unplugged while it works fails in ways of its own.
+        engine
+            .execute(&mut tpm, id, message)
+            .map_err(|error| if manager.is_gone() { EPIPE } else { error })
     }
 }
 

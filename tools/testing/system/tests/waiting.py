@@ -7,6 +7,7 @@ import select
 import signal
 import struct
 import threading
+import time
 
 from harness import chip, expect, module, tss, wire
 from harness.runner import FAILS, NOTHING, note, test
@@ -221,6 +222,25 @@ def a_close_takes_back_a_queued_command():
         expect.equal(expect.awaited(first), {"IN"}, "the events in the end")
         first.read()
         tss.Key(relay.open(), b"key").check()
+        expect.equal(relay.count(wire.READ_CLOCK), 1, "the number of commands that came")
+
+
+@test(control=NOTHING)
+def a_close_takes_back_a_command_that_waits_for_its_turn():
+    """The worker has the command already, and waits for a descriptor that blocks."""
+    with chip.Relay() as relay:
+        with relay.holding():
+            first, thread = busy(relay)
+            second = relay.open(os.O_NONBLOCK)
+            second.write(CLOCK)
+            # Long enough for the worker to take it; if it was not, this is the test before.
+            time.sleep(0.5)
+            closing = threading.Thread(target=second.close)
+            closing.start()
+            time.sleep(0.5)
+        closing.join()
+        thread.join()
+        first.close()
         expect.equal(relay.count(wire.READ_CLOCK), 1, "the number of commands that came")
 
 
