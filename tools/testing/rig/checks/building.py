@@ -25,7 +25,7 @@ class Copy:
 
     def make(self, *arguments):
         """As a kernel developer does, with the kernel's own compilers at hand."""
-        shell = f'exec make -C {self.folder} KDIR="$TPMRM_KDIR" CC="$TPMRM_CC" "$@"'
+        shell = f'exec make -C {self.folder} KDIR="$TPMRM_KDIR" $TPMRM_MAKE "$@"'
         done = command(script("inside"), f"--share={os.path.dirname(self.folder)}", "--",
                        "sh", "-c", shell, "make", *arguments)
         assert done.returncode == 0, f"make {' '.join(arguments)}: {lines(done.stderr)[-3:]}"

@@ -140,7 +140,7 @@ def trouble():
     atexit.register(shutil.rmtree, folder)
     shutil.copytree(os.path.join(HERE, "trouble"), folder, dirs_exist_ok=True)
     done = command(script("inside"), f"--share={folder}", "--", "sh", "-c",
-                   f'exec make -s -C "$TPMRM_KDIR" CC="$TPMRM_CC" M={folder} modules')
+                   f'exec make -s -C "$TPMRM_KDIR" $TPMRM_MAKE M={folder} modules')
     assert done.returncode == 0, f"the module does not build: {done.stderr[-300:]}"
     return folder
 
