@@ -249,3 +249,29 @@ fn g6_a_lost_session_counts_no_failed_authorization() {
     assert_eq!(rc(a.sign(&key, session.auth(b"secret"))), rc::LOST_S0);
     assert_eq!(a.property(counter), Ok(1));
 }
+
+#[test]
+fn g6_every_word_for_a_session_that_is_gone_is_understood() {
+    // A TPM says of the context of a session that has ended that the session is not there, or that the
+    // context is not good; which one, is the TPM's choice.
+    for word in [
+        rc::REFERENCE_H0,
+        rc::HANDLE + rc::P1,
+        rc::INTEGRITY + rc::P1,
+    ] {
+        let rig = Rig::new();
+        let a = rig.open(ALICE);
+        let key = a.mac_key(b"key").unwrap();
+        let mut session = a.start(Kind::Hmac).unwrap();
+        rig.raw().flush(session.handle).unwrap();
+        // The first load is that of the key.
+        for n in [1, 2] {
+            let mut chip = rig.chip.borrow_mut();
+            chip.fail_nth(n, harness::chip::Fault::Answer(word));
+        }
+        let refused = rc(a.mac_with(&key, session.auth(b""), b"data"));
+        rig.chip.borrow_mut().fail_none();
+        assert_eq!(refused, rc::LOST_S0, "{word:#x}");
+        assert_eq!(a.handles(rh::LOADED_SESSION, 9), Ok((false, vec![])));
+    }
+}

@@ -102,7 +102,7 @@ impl ResponseCode {
     /// Whether a ContextLoad that got this code will get it every time: the TPM judged the context
     /// itself, instead of being short of something or in trouble.
     pub(crate) fn condemns_context(self) -> bool {
-        self.0 & FORMAT_ONE != 0
+        self.0 & FORMAT_ONE != 0 || self.says_absent()
     }
 
     /// Whether the code says that the one handle of a ContextSave or FlushContext names nothing.
