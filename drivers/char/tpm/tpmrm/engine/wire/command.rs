@@ -42,15 +42,6 @@ pub(crate) struct Authorization {
     pub(crate) continuation: Continuation,
 }
 
-/// Whether a command could be read to the end of what it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// All handles and sessions that it names are known.
-    Complete,
-    /// It is malformed; the TPM may see names in it that we do not.
-    Malformed,
-}
-
 /// The header of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CommandHeader {
@@ -85,8 +76,6 @@ pub(crate) struct Command {
     pub(crate) handles: Short<RawHandle, HANDLES_MAX>,
     /// The authorization area, as far as it could be read.
     pub(crate) authorizations: Short<Authorization, SESSIONS_MAX>,
-    /// Whether that is all.
-    pub(crate) form: Form,
 }
 
 impl Command {
@@ -98,7 +87,8 @@ impl Command {
 
     /// Reads what `command` names. `header` is its header and `attributes` are those of its code.
     ///
-    /// This is total: what cannot be read makes the command [`Form::Malformed`].
+    /// This is total: a command that cannot be read to its end names what could be read. The TPM
+    /// cannot read it either, and refuses it.
     pub(crate) fn parse(
         header: CommandHeader,
         attributes: CommandAttributes,
@@ -109,20 +99,24 @@ impl Command {
             attributes,
             handles: Short::new(),
             authorizations: Short::new(),
-            form: Form::Malformed,
         };
-        let mut reader = Reader::new(command.get(HEADER_SIZE..).unwrap_or_default());
-        let names = match header.tag {
-            Tag::Other => Err(Truncated),
-            Tag::NoSessions => this.parse_handles(&mut reader),
-            Tag::Sessions => this
-                .parse_handles(&mut reader)
-                .and_then(|()| this.parse_authorizations(&mut reader)),
-        };
-        if names.is_ok() {
-            this.form = Form::Complete;
-        }
+
+        // The TPM says what is wrong.
+        let _ = this.parse_names(command.get(HEADER_SIZE..).unwrap_or_default());
         this
+    }
+
+    fn parse_names(&mut self, body: &[u8]) -> Result<(), Truncated> {
+        let mut reader = Reader::new(body);
+
+        match self.header.tag {
+            Tag::Other => Ok(()),
+            Tag::NoSessions => self.parse_handles(&mut reader),
+            Tag::Sessions => {
+                self.parse_handles(&mut reader)?;
+                self.parse_authorizations(&mut reader)
+            }
+        }
     }
 
     fn parse_handles(&mut self, reader: &mut Reader<'_>) -> Result<(), Truncated> {
