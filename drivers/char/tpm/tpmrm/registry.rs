@@ -84,7 +84,13 @@ pub(crate) unsafe extern "C" fn node_added(node: *mut bindings::device) -> c_int
     // SAFETY: The driver core hands over valid devices, and of this class by the promise above.
     match unsafe { Chip::of_node(node) }.and_then(serve) {
         Ok(()) => 0,
-        Err(error) => error.to_errno(),
+        Err(error) => {
+            // SAFETY: As above; the name is not changed after the device was added.
+            let name = unsafe { CStr::from_char_ptr(crate::bindings::tpmrm_node_name(node)) };
+
+            pr_err!("{name}: cannot be served, and stays as it is: {error:?}\n");
+            error.to_errno()
+        }
     }
 }
 
@@ -112,12 +118,7 @@ pub(crate) unsafe extern "C" fn node_removed(node: *mut bindings::device) {
 
 /// Makes a manager for `chip` and takes its node over.
 fn serve(chip: Chip) -> Result {
-    let engine = probe(&chip).inspect_err(|error| {
-        pr_err!(
-            "{}: cannot be served, and stays as it is: {error:?}\n",
-            chip.name()
-        );
-    })?;
+    let engine = probe(&chip)?;
     let manager = Manager::new(chip, engine)?;
     let mut served = SERVED.lock();
 

@@ -204,6 +204,11 @@ const void *tpmrm_node_of_device(const struct device *node)
 	return &container_of_const(node, struct tpm_chip, devs)->cdevs;
 }
 
+const char *tpmrm_node_name(const struct device *node)
+{
+	return dev_name(node);
+}
+
 const void *tpmrm_node_of_inode(const struct inode *inode)
 {
 	return READ_ONCE(inode->i_cdev);

@@ -52,6 +52,7 @@ void tpmrm_buffer_free(struct tpmrm_buffer *buffer);
 /* The device node of a chip. */
 const void *tpmrm_node_of_chip(const struct tpm_chip *chip);
 const void *tpmrm_node_of_device(const struct device *node);
+const char *tpmrm_node_name(const struct device *node);
 const void *tpmrm_node_of_inode(const struct inode *inode);
 const struct file_operations *
 tpmrm_node_swap(struct tpm_chip *chip, const struct file_operations *ops);
