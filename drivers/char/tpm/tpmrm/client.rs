@@ -148,6 +148,7 @@ impl Client {
     /// - `E2BIG` when more is written than any command is long.
     /// - `EBUSY` while a command is being executed or its response is unread.
     /// - `EFAULT` when the source cannot be read.
+    /// - `ENOMEM` when there is no memory for the command.
     /// - `EINVAL` when the size in the header is less than that of the header, or more than what
     ///   was written.
     /// - `EPIPE` when the chip is gone.
