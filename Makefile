@@ -6,6 +6,7 @@
 ifneq ($(KERNELRELEASE),)
 
 export CONFIG_TCG_TPM_RM ?= m
+export CONFIG_TCG_TPM_RM_EXHAUSTION ?= y
 obj-m += drivers/char/tpm/tpmrm/
 
 else

@@ -9,6 +9,7 @@ from harness import TREE, command, equal, lines, says, scratch, script
 from rig import kernel, root, sources
 
 MODULE = "drivers/char/tpm/tpmrm/tpmrm.ko"
+OPTION = "--cfg CONFIG_TCG_TPM_RM_EXHAUSTION"
 
 
 class Copy:
@@ -38,6 +39,12 @@ class Copy:
         return sorted(name for name in found - set(sources.tracked(TREE)) if not name.startswith("build/"))
 
 
+def rustc_of(copy, choice):
+    """How rustc is called for the module with an option on or off."""
+    said = copy.make("V=1", f"CONFIG_TCG_TPM_RM_EXHAUSTION={choice}", "modules")
+    return "\n".join(line for line in lines(said) if "--crate-type" in line)
+
+
 def rig_make_builds_installs_and_cleans():
     with scratch() as folder:
         copy = Copy(folder)
@@ -48,6 +55,10 @@ def rig_make_builds_installs_and_cleans():
         # What is built already is not built again, and without V=1 it is told in short lines.
         said = copy.make("modules")
         assert "--crate-type" not in said and "RUSTC" not in said, "make builds again what is there"
+        # An option is for rustc what it is for make, and a change of it builds the module again.
+        off = rustc_of(copy, "n")
+        assert off and OPTION not in off, f"switched off, and rustc is told: {off}"
+        says(rustc_of(copy, "y"), OPTION)
         copy.make("modules_install", f"INSTALL_MOD_PATH={folder}/installed")
         found = glob.glob(f"{folder}/installed/lib/modules/{copy.release}/**/tpmrm.ko*", recursive=True)
         equal(len(found), 1, "the modules that were installed")

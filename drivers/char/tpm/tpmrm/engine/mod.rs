@@ -27,6 +27,7 @@ mod commands;
 mod context_load;
 mod context_save;
 mod courier;
+mod exhaustion;
 mod flush_context;
 mod gap;
 mod get_capability;

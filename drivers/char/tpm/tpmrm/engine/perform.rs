@@ -4,6 +4,7 @@
 
 use crate::engine::{
     courier::ATTEMPTS,
+    exhaustion,
     names::Names,
     newcomer::Newcomer,
     refusal::{
@@ -100,8 +101,7 @@ impl Engine {
 
             left = left.saturating_sub(1);
             if let Some(Shortage::SessionNumber) = code.shortage() {
-                // There is one thing that can be done about it, and that helps or it does not.
-                left = left.min(1);
+                left = left.min(exhaustion::REPETITIONS);
             }
             match code.shortage() {
                 Some(shortage) if left > 0 => {

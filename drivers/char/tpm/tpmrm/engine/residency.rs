@@ -6,6 +6,7 @@
 //! [`swap_session`](crate::engine::swap_session); which one has to go, [`Policy`] decides.
 
 use crate::engine::{
+    exhaustion,
     names::{
         Names,
         Position,
@@ -116,8 +117,7 @@ impl Engine {
                     None => tpm.end_kernel_session(),
                 }
             }
-            // All others are in use, or may be claimed.
-            Shortage::SessionNumber => tpm.end_kernel_session(),
+            Shortage::SessionNumber => exhaustion::free_session_number(tpm),
             Shortage::ContextGap => self.reopen_gap(tpm),
         }
     }

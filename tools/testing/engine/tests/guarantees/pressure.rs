@@ -211,6 +211,23 @@ fn g3_two_sessions_and_one_slot_are_refused_and_neither_is_harmed() {
 }
 
 #[test]
+#[cfg(not(feature = "exhaustion"))]
+fn g10_without_the_option_the_tpm_says_that_all_numbers_are_taken() {
+    let rig = Rig::new();
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let kernel = raw.start(Kind::Hmac).unwrap();
+    rig.chip.borrow_mut().kernel_session = Some(kernel.handle);
+    for _ in 0..63 {
+        a.start(Kind::Policy).unwrap();
+    }
+    let (refused, sent) = rig.sent(|| harness::rig::rc(a.start(Kind::Policy)));
+    assert_eq!(refused, rc::SESSION_HANDLES);
+    assert_eq!(crate::count(&sent, cc::START_AUTH_SESSION), 1);
+    assert_eq!(rig.chip.borrow().kernel_sessions_ended, 0);
+}
+
+#[test]
+#[cfg(feature = "exhaustion")]
 fn g1_the_kernels_own_session_gives_its_number_when_all_are_taken() {
     let rig = Rig::new();
     let (a, raw) = (rig.open(ALICE), rig.raw());
