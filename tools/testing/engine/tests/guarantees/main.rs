@@ -18,6 +18,7 @@ mod many;
 mod memory;
 mod plain;
 mod pressure;
+mod random;
 mod sequences;
 mod sessions;
 

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random programs of several clients at once: each finds everything as if it were alone.
+//!
+//! The model knows what each client has: keys with the HMAC that each computes, sequences with what they
+//! were given, policy sessions with their digests, and contexts of sessions in files.
+
+use harness::client::Object;
+use harness::command::{hmac, sha256, Kind};
+use harness::fake::{Fake, Model};
+use harness::rig::{label, Rig, Space, ALICE};
+use harness::tpm::{cc, rh};
+
+/// Numbers without much of a pattern, the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    /// Any index of a list that may be empty.
+    fn pick<T>(&mut self, list: &[T]) -> Option<usize> {
+        (!list.is_empty()).then(|| self.below(list.len()))
+    }
+}
+
+/// A policy session and the digest that it must have.
+struct Policy {
+    handle: u32,
+    digest: Vec<u8>,
+}
+
+/// One client, and what it must find.
+struct Life<'r> {
+    space: Space<'r>,
+    keys: Vec<(Object, Vec<u8>)>,
+    sequences: Vec<(Object, Vec<u8>)>,
+    policies: Vec<Policy>,
+}
+
+/// What lies in files: contexts of sessions whose client may be gone.
+type Files = Vec<(Policy, Vec<u8>)>;
+
+const CLIENTS: usize = 4;
+/// Fewer than the TPM has, so that nobody goes without.
+const SESSIONS: usize = 50;
+
+fn policies(lives: &[Life<'_>], files: &Files) -> usize {
+    lives.iter().map(|life| life.policies.len()).sum::<usize>() + files.len()
+}
+
+impl<'r> Life<'r> {
+    fn new(rig: &'r Rig, n: usize) -> Self {
+        Self {
+            space: rig.open(ALICE + u32::try_from(n % 2).unwrap()),
+            keys: vec![],
+            sequences: vec![],
+            policies: vec![],
+        }
+    }
+
+    /// One step; `serial` makes what is new unlike all else.
+    fn step(&mut self, dice: &mut Dice, serial: usize, room: bool, files: &mut Files) {
+        let space = &self.space;
+        match dice.below(12) {
+            0 | 1 if self.keys.len() < 40 => {
+                let key = label("key", serial);
+                self.keys.push((space.mac_key(&key).unwrap(), key));
+            }
+            2 | 3 => {
+                if let Some(n) = dice.pick(&self.keys) {
+                    let (object, key) = &self.keys[n];
+                    let mac = space.mac(object, b"data").unwrap();
+                    assert_eq!(mac, hmac(key, &[b"data"]));
+                }
+            }
+            4 => {
+                if let Some(n) = dice.pick(&self.keys) {
+                    let (object, _) = self.keys.swap_remove(n);
+                    space.flush(object.handle).unwrap();
+                }
+            }
+            5 if self.sequences.len() < 6 => {
+                self.sequences.push((space.hash_start().unwrap(), vec![]));
+            }
+            6 => {
+                if let Some(n) = dice.pick(&self.sequences) {
+                    let (object, data) = &mut self.sequences[n];
+                    let more = label("more", serial);
+                    space.hash_update(object, &more).unwrap();
+                    data.extend(more);
+                }
+            }
+            7 => {
+                if let Some(n) = dice.pick(&self.sequences) {
+                    let (object, data) = self.sequences.swap_remove(n);
+                    let digest = space.hash_complete(&object, b"").unwrap();
+                    assert_eq!(digest, sha256(&[&data]));
+                }
+            }
+            8 if room => {
+                let session = space.start(Kind::Policy).unwrap();
+                self.policies.push(Policy {
+                    handle: session.handle,
+                    digest: vec![0; 32],
+                });
+            }
+            9 => {
+                if let Some(n) = dice.pick(&self.policies) {
+                    let policy = &mut self.policies[n];
+                    let before = space.policy_digest(policy.handle).unwrap();
+                    assert_eq!(before, policy.digest);
+                    // Only one code may be asserted: after that, start over.
+                    if before == [0; 32] {
+                        let code = [cc::SIGN, cc::HMAC, cc::UNSEAL][dice.below(3)];
+                        space.policy_command_code(policy.handle, code).unwrap();
+                        policy.digest =
+                            sha256(&[&before, &0x16cu32.to_be_bytes(), &code.to_be_bytes()]);
+                    } else {
+                        space.policy_restart(policy.handle).unwrap();
+                        policy.digest = vec![0; 32];
+                    }
+                }
+            }
+            10 => {
+                if let Some(n) = dice.pick(&self.policies) {
+                    let policy = self.policies.swap_remove(n);
+                    if dice.below(3) == 0 {
+                        space.flush(policy.handle).unwrap();
+                    } else {
+                        let context = space.save(policy.handle).unwrap();
+                        files.push((policy, context));
+                    }
+                }
+            }
+            11 => {
+                if let Some(n) = dice.pick(files) {
+                    let (policy, context) = files.swap_remove(n);
+                    assert_eq!(space.restore(&context), Ok(policy.handle));
+                    self.policies.push(policy);
+                }
+            }
+            _ => space.random().unwrap(),
+        }
+    }
+
+    /// What the client is told that it has is what it has.
+    fn check_lists(&self) {
+        let list = |first| self.space.handles(first, 1000).unwrap().1;
+        let mut objects: Vec<_> = self.keys.iter().map(|(object, _)| object.handle).collect();
+        objects.extend(self.sequences.iter().map(|(object, _)| object.handle));
+        objects.sort_unstable();
+        assert_eq!(list(rh::TRANSIENT), objects);
+        let mut sessions: Vec<_> = self.policies.iter().map(|policy| policy.handle).collect();
+        sessions.sort_unstable();
+        assert_eq!(list(rh::LOADED_SESSION), sessions);
+    }
+}
+
+fn play(seed: u64, steps: usize) {
+    let rig = Rig::new();
+    rig.check_empty.set(true);
+    let mut dice = Dice(seed);
+    let mut files = vec![];
+    let mut lives: Vec<_> = (0..CLIENTS).map(|n| Life::new(&rig, n)).collect();
+    for serial in 0..steps {
+        let n = dice.below(CLIENTS);
+        if dice.below(100) == 0 {
+            rig.close(lives.swap_remove(n).space);
+            lives.push(Life::new(&rig, serial));
+            continue;
+        }
+        let room = policies(&lives, &files) < SESSIONS;
+        lives[n].step(&mut dice, serial, room, &mut files);
+        if serial % 16 == 0 {
+            lives[n].check_lists();
+        }
+    }
+    for life in lives {
+        rig.close(life.space);
+    }
+    let last = rig.open(ALICE);
+    for (policy, context) in files {
+        last.restore(&context).unwrap();
+        assert_eq!(last.policy_digest(policy.handle), Ok(policy.digest));
+    }
+    rig.close(last);
+    rig.assert_nothing();
+}
+
+/// How many random programs: more of them with TPMRM_RANDOM_PROGRAMS.
+fn programs() -> u64 {
+    std::env::var("TPMRM_RANDOM_PROGRAMS").map_or(8, |n| n.parse().expect("a number"))
+}
+
+#[test]
+fn g1_g3_g4_g5_g8_g9_every_client_of_a_random_program_finds_what_it_left() {
+    for seed in 0..programs() {
+        let played = std::panic::catch_unwind(|| play(seed, 600));
+        assert!(played.is_ok(), "random program {seed}");
+    }
+}
+
+/// Sessions come, are used and go on a TPM of few slots and a narrow gap.
+fn play_sessions(seed: u64, model: Model) {
+    let rig = Rig::over(Fake::new(model), Default::default());
+    rig.check_empty.set(true);
+    let mut dice = Dice(seed);
+    let space = rig.open(ALICE);
+    let (mut held, mut files) = (vec![], vec![]);
+    for _ in 0..1500 {
+        match dice.below(8) {
+            0 if held.len() + files.len() < model.active_sessions => {
+                held.push(space.start(Kind::Policy).unwrap().handle);
+            }
+            1 => {
+                if let Some(n) = dice.pick(&held) {
+                    let handle = held.swap_remove(n);
+                    files.push((handle, space.save(handle).unwrap()));
+                }
+            }
+            2 => {
+                if let Some(n) = dice.pick(&files) {
+                    let (handle, context) = files.swap_remove(n);
+                    assert_eq!(space.restore(&context), Ok(handle));
+                    held.push(handle);
+                }
+            }
+            3 if dice.below(4) == 0 => {
+                if let Some(n) = dice.pick(&held) {
+                    space.flush(held.swap_remove(n)).unwrap();
+                }
+            }
+            _ => {
+                if let Some(n) = dice.pick(&held) {
+                    space.policy_digest(held[n]).unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn g1_random_sessions_on_tpms_of_every_size_and_gap() {
+    for seed in 0..programs() {
+        for loaded_sessions in [1, 2, 3] {
+            for (active_sessions, gap) in [(4, 6), (8, 20), (30, 64), (64, 255)] {
+                let model = Model {
+                    loaded_sessions,
+                    active_sessions,
+                    gap,
+                    ..Model::default()
+                };
+                let played = std::panic::catch_unwind(|| play_sessions(seed, model));
+                assert!(played.is_ok(), "random program {seed}, {model:?}");
+            }
+        }
+    }
+}
