@@ -22,6 +22,15 @@ pub(crate) enum Place {
     Saved,
 }
 
+/// What is not known of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// It was to be saved, and there was no answer: the TPM may have a newer context of it than
+    /// anybody else. Entered at such a save, left when it is loaded or saved with an answer.
+    MaybeSaved,
+}
+
 /// Whose a session is.
 pub(crate) enum Owner {
     /// A space's: only that can use it.
@@ -53,6 +62,7 @@ pub(crate) struct Session {
     handle: SessionHandle,
     owner: Owner,
     place: Place,
+    doubt: Doubt,
     context: KVec<u8>,
     /// The TPM's context counter at the time of the newest context.
     sequence: u64,
@@ -75,6 +85,7 @@ impl Session {
             handle,
             owner: Owner::Space(space),
             place: Place::Loaded,
+            doubt: Doubt::None,
             context: room,
             sequence: 0,
             issue: Issue::Never,
@@ -119,6 +130,17 @@ impl Session {
     /// The session was loaded.
     pub(crate) fn loaded(&mut self) {
         self.place = Place::Loaded;
+        self.doubt = Doubt::None;
+    }
+
+    /// The session was to be saved, and there was no answer.
+    pub(crate) fn save_unanswered(&mut self) {
+        self.doubt = Doubt::MaybeSaved;
+    }
+
+    /// Whether the TPM may have saved it without our knowledge. Then nobody has the context.
+    pub(crate) fn may_be_saved(&self) -> bool {
+        self.doubt == Doubt::MaybeSaved
     }
 
     /// The session was saved.
@@ -139,6 +161,7 @@ impl Session {
         self.context
             .extend_from_slice(context, GFP_KERNEL_ACCOUNT)?;
         self.place = Place::Saved;
+        self.doubt = Doubt::None;
         self.sequence = sequence;
         self.issue = Issue::Never;
         Ok(())

@@ -14,7 +14,10 @@ use crate::engine::{
     names::Names,
     refusal::Refusal,
     residency::Failure,
-    session::Place,
+    session::{
+        Place,
+        Session, //
+    },
     tidy::Debris,
     tpm::Tpm,
     wire::{
@@ -97,7 +100,7 @@ impl Engine {
                 Verdict::Unknown(error) => return self.unknown_session_load(tpm, handle, error),
             }
         }
-        self.session_is_gone(tpm, handle);
+        self.session_is_absent(tpm, handle);
         Load::Failed(Failure::Lost)
     }
 
@@ -112,13 +115,12 @@ impl Engine {
             Verdict::Done(header) => {
                 let _ = self.session_saved(tpm, handle, header.sequence);
             }
-            Verdict::Refused(code) if code.shortage().is_some() => {
-                if let Some(session) = self.sessions.find_mut(handle) {
-                    session.loaded();
-                }
+            // It is not loaded, or the TPM is in trouble: what it lists will tell.
+            Verdict::Refused(_) => self.debris = Debris::Suspected,
+            Verdict::Unknown(_) => {
+                self.debris = Debris::Suspected;
+                self.save_unanswered(handle);
             }
-            Verdict::Refused(_) => {}
-            Verdict::Unknown(_) => self.debris = Debris::Suspected,
         }
         Load::Failed(Refusal::Errno(error).into())
     }
@@ -141,7 +143,6 @@ impl Engine {
     /// Tries to save a session; does nothing about the gap.
     pub(crate) fn try_save_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Save {
         let mut absences: usize = 0;
-        let mut unanswered = Answers::All;
 
         for _ in 0..ATTEMPTS {
             match self.courier.save(tpm, handle) {
@@ -149,22 +150,38 @@ impl Engine {
                 Verdict::Refused(ResponseCode::CONTEXT_GAP) => return Save::Gap,
                 Verdict::Refused(code) if code.says_absent() => {
                     absences = absences.saturating_add(1);
+                    if absences >= OPINIONS {
+                        self.session_is_absent(tpm, handle);
+                        return Save::Lost;
+                    }
                 }
                 Verdict::Refused(_) => {}
-                Verdict::Unknown(_) => unanswered = Answers::NotAll,
+                Verdict::Unknown(_) => self.save_unanswered(handle),
             }
-            if absences < OPINIONS {
-                continue;
-            }
-            // A save without an answer may have been executed. Then nobody has the context, and
-            // the TPM would keep the number for ever.
-            if unanswered == Answers::NotAll {
-                let _ = self.courier.flush(tpm, handle);
-            }
-            self.session_is_gone(tpm, handle);
-            return Save::Lost;
         }
         Save::Failed
+    }
+
+    fn save_unanswered(&mut self, handle: SessionHandle) {
+        if let Some(session) = self.sessions.find_mut(handle) {
+            session.save_unanswered();
+        }
+    }
+
+    /// The TPM does not have the session where we had it. It has ended, or a save that was not
+    /// answered was executed: then nobody has the context, and the TPM would keep the number.
+    ///
+    /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended.
+    fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+        if self
+            .sessions
+            .find(handle)
+            .is_some_and(Session::may_be_saved)
+        {
+            let _ = self.courier.flush(tpm, handle);
+        }
+        self.sessions.remove(handle);
+        self.reread_sessions(tpm);
     }
 
     fn session_saved(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle, sequence: u64) -> Save {
@@ -190,18 +207,4 @@ impl Engine {
         }
         verdict
     }
-
-    /// Strikes a session off that has ended without our knowledge. It is rarely the only one: when
-    /// the TPM was reset, all have.
-    fn session_is_gone(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
-        self.sessions.remove(handle);
-        self.reread_sessions(tpm);
-    }
-}
-
-/// Whether every command of a number of tries was answered.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answers {
-    All,
-    NotAll,
 }

@@ -13,7 +13,6 @@ use crate::engine::{
         Place,
         Session, //
     },
-    swap_session::Save,
     tpm::{
         Neighbours,
         Tpm, //
@@ -131,10 +130,10 @@ impl Engine {
         for handle in listed.iter().filter_map(|handle| handle.session()) {
             match self.sessions.find(handle).map(Session::place) {
                 Some(Place::Loaded) => {}
-                // It was loaded, and we were not told.
+                // It was loaded, and we were not told. It leaves with the others.
                 Some(Place::Saved) => {
-                    if self.try_save_session(tpm, handle) != Save::Saved {
-                        self.debris = Debris::Suspected;
+                    if let Some(session) = self.sessions.find_mut(handle) {
+                        session.loaded();
                     }
                 }
                 None => {

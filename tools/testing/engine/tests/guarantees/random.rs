@@ -5,11 +5,12 @@
 //! The model knows what each client has: keys with the HMAC that each computes, sequences with what they
 //! were given, policy sessions with their digests, and contexts of sessions in files.
 
+use harness::chip::Fault;
 use harness::client::Object;
 use harness::command::{hmac, sha256, Kind};
 use harness::fake::{Fake, Model};
 use harness::rig::{label, Rig, Space, ALICE};
-use harness::tpm::{cc, rh};
+use harness::tpm::{cc, rc, rh};
 
 /// Numbers without much of a pattern, the same each time.
 struct Dice(u64);
@@ -260,5 +261,144 @@ fn g1_random_sessions_on_tpms_of_every_size_and_gap() {
                 assert!(played.is_ok(), "random program {seed}, {model:?}");
             }
         }
+    }
+}
+
+/// As [`Life::step`], while the TPM or the way to it fails at any time. What a command failed on is not
+/// looked at again: what works must still mean what it meant.
+fn faulty_step(life: &mut Life<'_>, dice: &mut Dice, serial: usize, room: bool) {
+    let space = &life.space;
+    match dice.below(8) {
+        0 if life.keys.len() < 30 => {
+            let key = label("key", serial);
+            if let Ok(object) = space.mac_key(&key) {
+                life.keys.push((object, key));
+            }
+        }
+        1 | 2 => {
+            if let Some(n) = dice.pick(&life.keys) {
+                let (object, key) = &life.keys[n];
+                match space.mac(object, b"data") {
+                    Ok(mac) => assert_eq!(mac, hmac(key, &[b"data"])),
+                    Err(_) => drop(life.keys.swap_remove(n)),
+                }
+            }
+        }
+        3 => {
+            if let Some(n) = dice.pick(&life.sequences) {
+                let (object, data) = &mut life.sequences[n];
+                let more = label("more", serial);
+                match space.hash_update(object, &more) {
+                    Ok(()) => data.extend(more),
+                    Err(_) => drop(life.sequences.swap_remove(n)),
+                }
+            } else if let Ok(object) = space.hash_start() {
+                life.sequences.push((object, vec![]));
+            }
+        }
+        4 => {
+            if let Some(n) = dice.pick(&life.sequences) {
+                let (object, data) = life.sequences.swap_remove(n);
+                if let Ok(digest) = space.hash_complete(&object, b"") {
+                    assert_eq!(digest, sha256(&[&data]));
+                }
+            }
+        }
+        5 if room => {
+            if let Ok(session) = space.start(Kind::Policy) {
+                // A number that was lost without our knowledge may come again.
+                life.policies
+                    .retain(|policy| policy.handle != session.handle);
+                life.policies.push(Policy {
+                    handle: session.handle,
+                    digest: vec![0; 32],
+                });
+            }
+        }
+        6 => {
+            if let Some(n) = dice.pick(&life.policies) {
+                let policy = &mut life.policies[n];
+                let code = cc::SIGN.to_be_bytes();
+                match space.policy_digest(policy.handle) {
+                    Ok(digest) => assert_eq!(digest, policy.digest),
+                    Err(_) => return drop(life.policies.swap_remove(n)),
+                }
+                if policy.digest == [0; 32] {
+                    match space.policy_command_code(policy.handle, cc::SIGN) {
+                        Ok(()) => {
+                            let before = &policy.digest;
+                            policy.digest = sha256(&[before, &0x16cu32.to_be_bytes(), &code]);
+                        }
+                        Err(_) => drop(life.policies.swap_remove(n)),
+                    }
+                }
+            }
+        }
+        _ => {
+            if let Some(n) = dice.pick(&life.policies) {
+                let policy = life.policies.swap_remove(n);
+                let _ = space.flush(policy.handle);
+            }
+        }
+    }
+}
+
+/// Whether the TPM says of something that it is gone, or not good, which is.
+fn is_lie(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Answer(rc::HANDLE | rc::INTEGRITY | rc::REFERENCE_H0)
+    )
+}
+
+/// Faults for one command: at most one lie, because two in a row are believed.
+fn any_faults(dice: &mut Dice) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = vec![];
+    for _ in 0..dice.below(4) {
+        let fault = Fault::ALL[dice.below(Fault::ALL.len())];
+        // A client cannot tell that from a response.
+        let is_passed_on = fault == Fault::Hollow;
+        let is_second_lie = is_lie(fault) && faults.iter().copied().any(is_lie);
+        if !is_passed_on && !is_second_lie {
+            faults.push(fault);
+        }
+    }
+    faults
+}
+
+fn play_faulty(seed: u64) {
+    let rig = Rig::new();
+    let mut dice = Dice(seed);
+    let mut lives: Vec<_> = (0..CLIENTS).map(|n| Life::new(&rig, n)).collect();
+    for serial in 0..600 {
+        let n = dice.below(CLIENTS);
+        for fault in any_faults(&mut dice) {
+            rig.chip.borrow_mut().fail_nth(dice.below(12), fault);
+        }
+        if dice.below(60) == 0 {
+            rig.close(lives.swap_remove(n).space);
+            lives.push(Life::new(&rig, serial));
+        } else {
+            let room = policies(&lives, &vec![]) < SESSIONS - 20;
+            faulty_step(&mut lives[n], &mut dice, serial, room);
+        }
+        rig.chip.borrow_mut().fail_none();
+        if dice.below(3) == 0 {
+            // One command without a fault, and whatever was left is gone.
+            lives[n].space.random().unwrap();
+            rig.assert_empty();
+        }
+    }
+    for life in lives {
+        rig.close(life.space);
+    }
+    rig.assert_nothing();
+}
+
+#[test]
+fn g3_g4_g5_g8_g9_hold_in_random_programs_with_faults_at_any_time() {
+    for seed in 0..programs() {
+        let played = std::panic::catch_unwind(|| play_faulty(seed));
+        assert!(played.is_ok(), "random program {seed}");
     }
 }
