@@ -266,9 +266,9 @@ fn g1_random_sessions_on_tpms_of_every_size_and_gap() {
 
 /// As [`Life::step`], while the TPM or the way to it fails at any time. What a command failed on is not
 /// looked at again: what works must still mean what it meant.
-fn faulty_step(life: &mut Life<'_>, dice: &mut Dice, serial: usize, room: bool) {
+fn faulty_step(life: &mut Life<'_>, dice: &mut Dice, serial: usize, room: bool, files: &mut Files) {
     let space = &life.space;
-    match dice.below(8) {
+    match dice.below(10) {
         0 if life.keys.len() < 30 => {
             let key = label("key", serial);
             if let Ok(object) = space.mac_key(&key) {
@@ -334,10 +334,27 @@ fn faulty_step(life: &mut Life<'_>, dice: &mut Dice, serial: usize, room: bool) 
                 }
             }
         }
-        _ => {
+        7 => {
             if let Some(n) = dice.pick(&life.policies) {
                 let policy = life.policies.swap_remove(n);
                 let _ = space.flush(policy.handle);
+            }
+        }
+        8 => {
+            if let Some(n) = dice.pick(&life.policies) {
+                if let Ok(context) = space.save(life.policies[n].handle) {
+                    files.push((life.policies.swap_remove(n), context));
+                }
+            }
+        }
+        _ => {
+            if let Some(n) = dice.pick(files) {
+                let (policy, context) = files.swap_remove(n);
+                if let Ok(handle) = space.restore(&context) {
+                    assert_eq!(handle, policy.handle);
+                    life.policies.retain(|policy| policy.handle != handle);
+                    life.policies.push(policy);
+                }
             }
         }
     }
@@ -369,6 +386,7 @@ fn any_faults(dice: &mut Dice) -> Vec<Fault> {
 fn play_faulty(seed: u64) {
     let rig = Rig::new();
     let mut dice = Dice(seed);
+    let mut files = vec![];
     let mut lives: Vec<_> = (0..CLIENTS).map(|n| Life::new(&rig, n)).collect();
     for serial in 0..600 {
         let n = dice.below(CLIENTS);
@@ -379,8 +397,8 @@ fn play_faulty(seed: u64) {
             rig.close(lives.swap_remove(n).space);
             lives.push(Life::new(&rig, serial));
         } else {
-            let room = policies(&lives, &vec![]) < SESSIONS - 20;
-            faulty_step(&mut lives[n], &mut dice, serial, room);
+            let room = policies(&lives, &files) < SESSIONS - 20;
+            faulty_step(&mut lives[n], &mut dice, serial, room, &mut files);
         }
         rig.chip.borrow_mut().fail_none();
         if dice.below(3) == 0 {
@@ -391,6 +409,14 @@ fn play_faulty(seed: u64) {
     }
     for life in lives {
         rig.close(life.space);
+    }
+    // What lies in files is its user's to flush.
+    for user in [ALICE, ALICE + 1] {
+        let space = rig.open(user);
+        for handle in space.handles(rh::SAVED_SESSION, 100).unwrap().1 {
+            space.flush(handle).unwrap();
+        }
+        rig.close(space);
     }
     rig.assert_nothing();
 }
