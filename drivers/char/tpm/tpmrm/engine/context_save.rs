@@ -24,8 +24,6 @@ use crate::engine::{
 };
 use kernel::prelude::*;
 
-const FIRST: Position = Position::Handle(0);
-
 impl Engine {
     /// Detaches a session of the space, and puts its context into `message`.
     ///
@@ -49,21 +47,24 @@ impl Engine {
             .sessions
             .find(handle)
             .filter(|session| session.belongs_to(space))
-            .ok_or(FIRST.refusal())?;
+            .ok_or(Position::FIRST.refusal())?;
 
         if session.place() == Place::Loaded || session.was_issued() {
             let handle = session.handle();
 
             self.load_session(tpm, handle, &Names::NONE)
-                .map_err(|failure| failure.of(|| FIRST.refusal()))?;
+                .map_err(|failure| failure.of(|| Position::FIRST.refusal()))?;
             match self.save_session(tpm, handle) {
                 Save::Saved => {}
-                Save::Lost => return Err(FIRST.refusal()),
+                Save::Lost => return Err(Position::FIRST.refusal()),
                 Save::Gap | Save::Failed => return Err(EIO.into()),
             }
         }
 
-        let session = self.sessions.find_mut(handle).ok_or(FIRST.refusal())?;
+        let session = self
+            .sessions
+            .find_mut(handle)
+            .ok_or(Position::FIRST.refusal())?;
 
         message.set_response(ResponseCode::SUCCESS, &[session.context()])?;
         session.detach(user)?;

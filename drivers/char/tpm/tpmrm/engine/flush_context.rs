@@ -26,9 +26,6 @@ use crate::engine::{
 };
 use kernel::prelude::*;
 
-/// The handle of FlushContext is a parameter, but it is the only one.
-const FIRST: Position = Position::Handle(0);
-
 impl Engine {
     /// Ends an object of the space. Needs no TPM command where the object is not loaded. A lost
     /// object is forgotten.
@@ -73,7 +70,7 @@ impl Engine {
             .sessions
             .find(handle)
             .filter(|session| session.belongs_to(space) || session.is_detached_of(user))
-            .ok_or(FIRST.refusal())?
+            .ok_or(Position::FIRST.refusal())?
             .handle();
 
         match self.flush_session(tpm, handle) {

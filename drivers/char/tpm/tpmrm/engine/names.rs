@@ -44,6 +44,9 @@ pub(crate) enum Position {
 }
 
 impl Position {
+    /// That of the handle of ContextSave, and of FlushContext, where it is the only parameter.
+    pub(crate) const FIRST: Self = Self::Handle(0);
+
     /// The refusal of a name that stands for nothing that the space could use.
     pub(crate) fn refusal(self) -> Refusal {
         Refusal::ours(match self {
