@@ -7,6 +7,7 @@ import time
 
 from harness import expect, module, tss, wire
 from harness.runner import NOTHING, note, test
+from harness.workers import is_over, workers
 
 TIMES = 100
 
@@ -110,55 +111,29 @@ def load_and_unload_100_times():
 
 @test(control=NOTHING, limit=240)
 def load_and_unload_while_programs_open_and_close():
-    stop, stopper = os.pipe()
-    pids = [program(stop, stopper) for _ in range(4)]
-    os.close(stop)
+    done = 0
     try:
-        done = 0
-        for _ in range(400):
-            try:
-                module.unload()
-            except OSError as error:
-                assert error.errno in (errno.EAGAIN, errno.EBUSY), error
-                time.sleep(0.01)
-                continue
-            loaded()
-            done += 1
-            if done == 20:
-                break
+        with workers(*[use] * 4):
+            for _ in range(400):
+                try:
+                    module.unload()
+                except OSError as error:
+                    assert error.errno in (errno.EAGAIN, errno.EBUSY), error
+                    time.sleep(0.01)
+                    continue
+                loaded()
+                done += 1
+                if done == 20:
+                    break
     finally:
-        os.close(stopper)
-        ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         loaded()
-    expect.equal(ends, [0] * len(pids), "the ends of the programs")
     note(f"unloaded {done} times while programs opened and closed the node")
     assert done > 0, "the module was never unloaded"
 
 
-def program(stop, stopper):
-    """Opens, uses and closes the node, whoever serves it."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            os.close(stopper)
-            os.set_blocking(stop, False)
-            use(stop)
-            status = 0
-        except BaseException as error:  # pylint: disable=broad-except
-            os.write(2, f"a program failed: {error}\n".encode())
-        finally:
-            os._exit(status)
-    return pid
-
-
 def use(stop):
-    while True:
-        try:
-            assert os.read(stop, 1) == b""
-            return
-        except BlockingIOError:
-            pass
+    """A program that opens, uses and closes the node, whoever serves it."""
+    while not is_over(stop):
         try:
             tpm = tss.Tpm()
         except OSError as error:
