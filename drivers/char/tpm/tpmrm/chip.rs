@@ -164,6 +164,11 @@ impl Tpm for ChipGuard<'_> {
         unsafe { bindings::tpmrm_chip_end_kernel_session(self.chip.as_ptr()) };
     }
 
+    fn kernel_holds_session(&self) -> bool {
+        // Not known yet: its number is among those that are somebody's.
+        false
+    }
+
     fn neighbours(&self) -> Neighbours {
         // SAFETY: By the type invariant the chip is valid.
         if unsafe { bindings::tpmrm_chip_is_open(self.chip.as_ptr()) } {

@@ -15,9 +15,14 @@
 use crate::{
     chip::Chip,
     engine::{
+        Bell,
+        Clock,
         Engine,
         Message,
+        Moment,
         Neighbours,
+        News,
+        Progress,
         SpaceId,
         Tpm,
         UserId, //
@@ -41,6 +46,12 @@ use kernel::{
         new_mutex,
         Arc,
         Mutex, //
+    },
+    time::{
+        hrtimer::HrTimerExpires,
+        Delta,
+        Instant,
+        Monotonic, //
     },
 };
 
@@ -179,13 +190,24 @@ impl Next<'_> {
         let mut engine = manager.engine.lock();
         let id = match *space {
             Some(id) => id,
-            None => *space.insert(engine.open(user)?),
+            None => *space.insert(engine.open(user, Arc::new(Silent, GFP_KERNEL_ACCOUNT)?)?),
         };
 
         // A chip that is unplugged while it works fails in ways of its own.
-        engine
-            .execute(&mut tpm, id, message)
-            .map_err(|error| if manager.is_gone() { EPIPE } else { error })
+        let progress = engine.execute(&mut tpm, id, message).map_err(|error| {
+            if manager.is_gone() {
+                EPIPE
+            } else {
+                error
+            }
+        })?;
+
+        if progress == Progress::Waits {
+            // Nobody waits yet.
+            engine.leave(id);
+            return Err(EAGAIN);
+        }
+        Ok(())
     }
 }
 
@@ -200,7 +222,29 @@ impl Tpm for OutOfReach {
 
     fn end_kernel_session(&mut self) {}
 
+    fn kernel_holds_session(&self) -> bool {
+        false
+    }
+
     fn neighbours(&self) -> Neighbours {
         Neighbours::Possible
+    }
+}
+
+/// A client that is told nothing yet.
+struct Silent;
+
+impl Bell for Silent {
+    fn ring(&self, _news: News) {}
+}
+
+/// The kernel's monotonic time.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        let nanos = HrTimerExpires::as_nanos(&Instant::<Monotonic>::now());
+
+        Moment(u64::try_from(Delta::from_nanos(nanos).as_millis()).unwrap_or_default())
     }
 }

@@ -13,7 +13,10 @@ use crate::{
         Limits,
         UserId, //
     },
-    manager::Manager,
+    manager::{
+        Manager,
+        SystemClock, //
+    },
     module_parameters,
     node::{
         NodeId,
@@ -135,7 +138,7 @@ fn serve(chip: Chip) -> Result {
 fn probe(chip: &Chip) -> Result<Engine> {
     let mut tpm = chip.lock()?;
 
-    Engine::probe(&mut tpm, limits())
+    Engine::probe(&mut tpm, &SystemClock, limits())
 }
 
 /// What the module's parameters say.

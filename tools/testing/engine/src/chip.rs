@@ -120,6 +120,8 @@ pub struct Chip<D> {
     hits: usize,
     /// The kernel's own HMAC session, if it has one.
     pub kernel_session: Option<u32>,
+    /// How many milliseconds a command takes.
+    pub tick: u64,
 }
 
 impl<D: Device> Chip<D> {
@@ -133,6 +135,7 @@ impl<D: Device> Chip<D> {
             faults: vec![],
             hits: 0,
             kernel_session: None,
+            tick: 0,
         }
     }
 
@@ -166,6 +169,7 @@ impl<D: Device> Chip<D> {
         if self.gone {
             return Err(EPIPE);
         }
+        crate::clock::pass(self.tick);
         let fault = self.hit(command);
         match fault {
             Some(Fault::Answer(rc)) => return Ok(answer(rc)),
@@ -220,6 +224,10 @@ impl<D: Device> Tpm for Chip<D> {
                 .bytes();
             self.device.process(&flush);
         }
+    }
+
+    fn kernel_holds_session(&self) -> bool {
+        self.kernel_session.is_some()
     }
 
     fn neighbours(&self) -> Neighbours {

@@ -14,6 +14,8 @@ pub enum Failure {
     Errno(i32),
     /// The response has this response code.
     Rc(u32),
+    /// There is no answer yet: the command waits for a session number.
+    Waits,
 }
 
 impl std::fmt::Debug for Failure {
@@ -21,6 +23,7 @@ impl std::fmt::Debug for Failure {
         match self {
             Failure::Errno(e) => write!(f, "errno {e}"),
             Failure::Rc(rc) => write!(f, "rc {rc:#x}"),
+            Failure::Waits => write!(f, "waits"),
         }
     }
 }
@@ -45,7 +48,7 @@ pub struct Created {
 }
 
 /// How a command reaches what executes it.
-pub type Call<'r> = Box<dyn Fn(&[u8]) -> Result<Vec<u8>, i32> + 'r>;
+pub type Call<'r> = Box<dyn Fn(&[u8]) -> Outcome<Vec<u8>> + 'r>;
 
 /// One client.
 pub struct Client<'r> {
@@ -118,6 +121,25 @@ fn sensitive(auth: &[u8]) -> Vec<u8> {
     vec![].sized(&vec![].sized(auth).sized(b""))
 }
 
+/// A session in the making: the same bytes, as often as they have to be sent.
+pub struct Start<'a> {
+    kind: Kind,
+    nonce: Vec<u8>,
+    command: Command<'a>,
+    bytes: Vec<u8>,
+}
+
+impl Start<'_> {
+    /// Sends it, again or for the first time.
+    pub fn send(&mut self, client: &Client<'_>) -> Outcome<Session> {
+        let response = client.bytes(&self.bytes)?;
+        let reply = self.command.parse(&response).map_err(Failure::Rc)?;
+        let handle = reply.handle.expect("a handle");
+        let nonce_tpm = Get(&reply.params).sized();
+        Ok(Session::new(handle, self.kind, &self.nonce, nonce_tpm))
+    }
+}
+
 impl<'r> Client<'r> {
     pub fn new(call: Call<'r>) -> Self {
         Self {
@@ -128,7 +150,7 @@ impl<'r> Client<'r> {
 
     /// Sends bytes, whatever they are; the response as it is.
     pub fn bytes(&self, command: &[u8]) -> Outcome<Vec<u8>> {
-        (self.call)(command).map_err(Failure::Errno)
+        (self.call)(command)
     }
 
     /// Sends bytes; a response code is a failure.
@@ -383,27 +405,38 @@ impl<'r> Client<'r> {
 
     /// Starts a session.
     pub fn start(&self, kind: Kind) -> Outcome<Session> {
+        self.starting(kind).send(self)
+    }
+
+    /// A command that starts a session, to be sent until there is an answer.
+    pub fn starting(&self, kind: Kind) -> Start<'static> {
+        self.starting_with(kind, vec![])
+    }
+
+    /// As [`Client::starting`], with sessions that authorize nothing and protect the command.
+    pub fn starting_with<'a>(&self, kind: Kind, auths: Vec<Auth<'a>>) -> Start<'a> {
         let nonce = self.nonce();
-        let reply = self.run(
-            Command::new(cc::START_AUTH_SESSION)
-                .handle(rh::NULL)
-                .handle(rh::NULL)
-                .params(
-                    vec![]
-                        .sized(&nonce)
-                        .sized(b"")
-                        .u8(kind as u8)
-                        .u16(alg::NULL)
-                        .u16(alg::SHA256),
-                ),
-        )?;
-        let handle = reply.handle.expect("a handle");
-        Ok(Session::new(
-            handle,
+        let mut command = Command::new(cc::START_AUTH_SESSION)
+            .handle(rh::NULL)
+            .handle(rh::NULL)
+            .params(
+                vec![]
+                    .sized(&nonce)
+                    .sized(b"")
+                    .u8(kind as u8)
+                    .u16(alg::NULL)
+                    .u16(alg::SHA256),
+            );
+        for auth in auths {
+            command = command.auth(auth);
+        }
+        let bytes = command.bytes();
+        Start {
             kind,
-            &nonce,
-            Get(&reply.params).sized(),
-        ))
+            nonce,
+            command,
+            bytes,
+        }
     }
 
     /// Adds TPM2_PolicyCommandCode to a policy.

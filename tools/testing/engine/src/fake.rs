@@ -22,8 +22,21 @@ pub struct Model {
     pub objects_full: u32,
     pub loaded_sessions: usize,
     pub active_sessions: usize,
+    /// Which of the free numbers a new session gets.
+    pub numbers: Numbers,
     /// How far the context counter may be from the oldest saved session.
     pub gap: u64,
+}
+
+/// In which order a TPM gives numbers to sessions; the specification leaves it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Always the lowest that is free, as the reference implementation does.
+    Lowest,
+    /// The next one that is free, after the one that was given last.
+    RoundRobin,
+    /// Any that is free.
+    Random,
 }
 
 impl Default for Model {
@@ -33,6 +46,7 @@ impl Default for Model {
             objects_full: rc::OBJECT_MEMORY,
             loaded_sessions: 3,
             active_sessions: 64,
+            numbers: Numbers::Lowest,
             gap: 255,
         }
     }

@@ -4,16 +4,21 @@
 //!
 //! [`rig::Rig`] is the place to start: an engine over a TPM, with clients. The TPM is libtpms in this
 //! process ([`libtpms`]), or a model ([`fake`]) for what libtpms cannot be brought to do. [`chip`] records
-//! what the engine sends, and fails what it is told to. [`client`], [`command`] and [`wire`] are a small TSS
-//! that shares no code with the engine.
+//! what the engine sends, and fails what it is told to. Time is virtual ([`clock`]): who waits for a session
+//! number waits until a test lets time pass ([`waiting`]), and his bell ([`bell`]) remembers what it was told.
+//! [`client`], [`command`] and [`wire`] are a small TSS that shares no code with the engine.
 
 #[cfg(engine)]
 #[path = "../../../../drivers/char/tpm/tpmrm/engine/mod.rs"]
 pub mod engine;
 
 #[cfg(engine)]
+pub mod bell;
+#[cfg(engine)]
 pub mod chip;
 pub mod client;
+#[cfg(engine)]
+pub mod clock;
 pub mod command;
 #[cfg(engine)]
 pub mod fake;
@@ -21,4 +26,6 @@ pub mod libtpms;
 #[cfg(engine)]
 pub mod rig;
 pub mod tpm;
+#[cfg(engine)]
+pub mod waiting;
 pub mod wire;

@@ -2,9 +2,11 @@
 
 //! One engine over one TPM, with clients: spaces of the engine, and users of the TPM beside it.
 
+use crate::bell::{Heard, Record, Recorder};
 use crate::chip::{Chip, Device, Fault, Sent};
-use crate::client::{Client, Failure};
-use crate::engine::{Engine, Limits, Message, SpaceId, UserId};
+use crate::client::{Client, Failure, Outcome};
+use crate::clock::CLOCK;
+use crate::engine::{Engine, Limits, Message, News, Progress, SpaceId, UserId};
 use crate::libtpms::Libtpms;
 use crate::tpm::rh;
 use crate::wire::su;
@@ -12,10 +14,12 @@ use kernel::alloc::flags::GFP_KERNEL;
 use kernel::fault;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::sync::Arc;
 
-/// Two users who have nothing to do with each other.
+/// Users who have nothing to do with each other.
 pub const ALICE: u32 = 1000;
 pub const BOB: u32 = 1001;
+pub const CAROL: u32 = 1002;
 
 /// An engine and its TPM.
 pub struct Rig<D = Libtpms> {
@@ -23,15 +27,52 @@ pub struct Rig<D = Libtpms> {
     engine: RefCell<Engine>,
     /// What every response is checked against: nothing of the engine's may stay in the TPM.
     pub check_empty: Cell<bool>,
-    /// The next command's allocation to fail, and whether all later ones fail too.
+    /// The next call's allocation to fail, and whether all later ones fail too.
     starve: Cell<Option<(usize, bool)>>,
     starved: Cell<bool>,
+    /// What all bells were told.
+    record: Arc<Record>,
+    opened: Cell<usize>,
 }
 
 /// A space of the engine, as a client sees it.
 pub struct Space<'r> {
     id: SpaceId,
+    user: u32,
+    bell: Arc<Recorder>,
     client: Client<'r>,
+}
+
+impl Space<'_> {
+    /// What the engine knows it by.
+    pub fn id(&self) -> SpaceId {
+        self.id
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> u32 {
+        self.user
+    }
+
+    /// Its place in the order in which the rig's spaces were opened, from 0: what [`Rig::heard`] calls it.
+    pub fn ordinal(&self) -> usize {
+        self.bell.ordinal()
+    }
+
+    /// What its bell was told since this was asked last.
+    pub fn news(&self) -> Vec<News> {
+        self.bell.news()
+    }
+
+    /// Whether it was called, and has not tried again since then.
+    pub fn is_called(&self) -> bool {
+        self.bell.is_called()
+    }
+
+    /// Its bell.
+    pub fn bell(&self) -> Arc<Recorder> {
+        self.bell.clone()
+    }
 }
 
 impl<'r> std::ops::Deref for Space<'r> {
@@ -77,13 +118,15 @@ impl<D: Device> Rig<D> {
     /// An engine over `device`.
     pub fn over(device: D, limits: Limits) -> Self {
         let mut chip = Chip::new(device);
-        let engine = Engine::probe(&mut chip, limits).expect("probe");
+        let engine = Engine::probe(&mut chip, &CLOCK, limits).expect("probe");
         Self {
             chip: RefCell::new(chip),
             engine: RefCell::new(engine),
             check_empty: Cell::new(false),
             starve: Cell::new(None),
             starved: Cell::new(false),
+            record: Arc::default(),
+            opened: Cell::new(0),
         }
     }
 
@@ -94,20 +137,29 @@ impl<D: Device> Rig<D> {
 
     /// Opens a space for `user`, or says why not.
     pub fn try_open(&self, user: u32) -> Result<Space<'_>, i32> {
+        let bell = Arc::new(Recorder::new(self.opened.get(), self.record.clone()));
         let id = self
             .engine
             .borrow_mut()
-            .open(UserId(user))
+            .open(UserId(user), bell.clone())
             .map_err(|e| -e.to_errno())?;
-        let client = Client::new(Box::new(move |command| self.execute(id, command)));
-        Ok(Space { id, client })
+        self.opened.set(self.opened.get() + 1);
+        let heard = bell.clone();
+        let client = Client::new(Box::new(move |command| {
+            heard.answer();
+            self.execute(id, command)
+        }));
+        Ok(Space {
+            id,
+            user,
+            bell,
+            client,
+        })
     }
 
     /// Closes a space.
     pub fn close(&self, space: Space<'_>) {
-        self.engine
-            .borrow_mut()
-            .close(&mut *self.chip.borrow_mut(), space.id);
+        self.call(|engine, chip| engine.close(chip, space.id));
     }
 
     /// Closes a space whose chip is gone.
@@ -122,12 +174,13 @@ impl<D: Device> Rig<D> {
         }))
     }
 
-    fn execute(&self, space: SpaceId, command: &[u8]) -> Result<Vec<u8>, i32> {
-        let mut message = Message::new(GFP_KERNEL).expect("tests fail allocations only inside");
-        // Stale bytes of an earlier message: the engine must judge by the length.
-        message.room().fill(0xff);
-        message.room()[..command.len()].copy_from_slice(command);
-        message.set_len(command.len());
+    /// Every ring of a bell up to now, in order.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.record.all()
+    }
+
+    /// Calls the engine; the allocation that is to fail fails here.
+    pub(crate) fn call<T>(&self, f: impl FnOnce(&mut Engine, &mut Chip<D>) -> T) -> T {
         let starve = self.starve.take();
         let before = fault::allocations();
         match starve {
@@ -135,10 +188,7 @@ impl<D: Device> Rig<D> {
             Some((n, true)) => fault::fail_from(n),
             None => {}
         }
-        let result =
-            self.engine
-                .borrow_mut()
-                .execute(&mut *self.chip.borrow_mut(), space, &mut message);
+        let value = f(&mut self.engine.borrow_mut(), &mut self.chip.borrow_mut());
         fault::fail_none();
         if let Some((n, _)) = starve {
             self.starved.set(fault::allocations() - before >= n);
@@ -146,9 +196,27 @@ impl<D: Device> Rig<D> {
         if self.check_empty.get() {
             self.assert_empty();
         }
-        match result {
-            Ok(()) => Ok(message.as_slice().to_vec()),
-            Err(e) => Err(-e.to_errno()),
+        value
+    }
+
+    /// Asks the engine something that changes nothing.
+    pub(crate) fn ask<T>(&self, f: impl FnOnce(&Engine) -> T) -> T {
+        f(&self.engine.borrow())
+    }
+
+    fn execute(&self, space: SpaceId, command: &[u8]) -> Outcome<Vec<u8>> {
+        let mut message = Message::new(GFP_KERNEL).expect("tests fail allocations only inside");
+        // Stale bytes of an earlier message: the engine must judge by the length.
+        message.room().fill(0xff);
+        message.room()[..command.len()].copy_from_slice(command);
+        message.set_len(command.len());
+        match self.call(|engine, chip| engine.execute(chip, space, &mut message)) {
+            Ok(Progress::Waits) => {
+                assert_eq!(message.as_slice(), command, "what waits is as it was");
+                Err(Failure::Waits)
+            }
+            Ok(Progress::Answered) => Ok(message.as_slice().to_vec()),
+            Err(e) => Err(Failure::Errno(-e.to_errno())),
         }
     }
 
@@ -167,8 +235,8 @@ impl<D: Device> Rig<D> {
         (value, hits > 0)
     }
 
-    /// Runs `f` with the `n`-th allocation of its first command failing, from 1, or also all later ones of that
-    /// command; says whether it was reached.
+    /// Runs `f` with the `n`-th allocation of its first call failing, from 1, or also all later ones of that
+    /// call; says whether it was reached.
     pub fn without_memory<T>(&self, n: usize, all: bool, f: impl FnOnce() -> T) -> (T, bool) {
         self.starve.set(Some((n, all)));
         self.starved.set(false);

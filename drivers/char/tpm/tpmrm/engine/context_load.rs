@@ -33,6 +33,8 @@ impl Engine {
         handle: SessionHandle,
         message: &mut Message,
     ) -> Outcome {
+        self.prepare_loss(space)?;
+
         let session = self
             .sessions
             .find_mut(handle)
@@ -42,6 +44,7 @@ impl Engine {
 
         message.set_response(ResponseCode::SUCCESS, &[&handle])?;
         session.attach(space);
+        self.owner_changed();
         Ok(())
     }
 }

@@ -2,6 +2,11 @@
 
 //! The driver's own commands: save, load and flush a context, and ask what there is.
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::engine::wire::{
+    algorithm,
+    handle::SessionHandle, //
+};
 use crate::engine::{
     tpm::{
         exchange,
@@ -78,6 +83,28 @@ impl Courier {
 
         self.send(tpm, CommandCode::CONTEXT_SAVE, &[&handle], |response| {
             ContextHeader::parse(response.body()).ok()
+        })
+    }
+
+    /// TPM2_StartAuthSession of an HMAC session that nobody will use; its handle.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn start_session(&mut self, tpm: &mut dyn Tpm) -> Verdict<SessionHandle> {
+        let parts: [&[u8]; 7] = [
+            &RawHandle::NULL.to_wire().to_be_bytes(),
+            &RawHandle::NULL.to_wire().to_be_bytes(),
+            // nonceCaller, which has to have 16 bytes; nobody authorizes anything with it.
+            &[0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            // encryptedSalt.
+            &[0, 0],
+            &[algorithm::SESSION_HMAC],
+            &algorithm::NULL.to_be_bytes(),
+            &algorithm::SHA256.to_be_bytes(),
+        ];
+
+        self.send(tpm, CommandCode::START_AUTH_SESSION, &parts, |response| {
+            response
+                .u32_at(HEADER_SIZE)
+                .and_then(|handle| RawHandle::from_wire(handle).session())
         })
     }
 

@@ -4,6 +4,7 @@
 
 use crate::engine::{
     courier::Verdict,
+    exhaustion::Forgotten,
     names::Position,
     refusal::{
         Outcome,
@@ -51,7 +52,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends a session of the space, or one that its user has saved.
+    /// Ends a session of the space, or one that its user has saved. A lost session is forgotten.
     ///
     /// # Errors
     ///
@@ -64,6 +65,10 @@ impl Engine {
         handle: SessionHandle,
         message: &mut Message,
     ) -> Outcome {
+        if self.forget_lost(space, handle) == Forgotten::Yes {
+            return Ok(message.set_response(ResponseCode::SUCCESS, &[])?);
+        }
+
         let user = self.spaces.get(space).ok_or(EINVAL)?.user();
         // Under the handle that the TPM gave: a saved session is listed under another type.
         let handle = self

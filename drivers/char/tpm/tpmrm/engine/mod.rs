@@ -18,15 +18,23 @@
 //! C counterpart: `tpm2-space.c`.
 
 #![forbid(unsafe_code)]
+#![allow(dead_code, reason = "the kernel's side of waiting is not there yet")]
+#![allow(unused_imports, reason = "the same")]
 #![allow(
     unreachable_pub,
     reason = "programs on the host that test the engine are other crates"
 )]
 
+mod bell;
+mod clock;
 mod commands;
 mod context_load;
 mod context_save;
 mod courier;
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+mod exhaustion;
+#[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+#[path = "no_exhaustion.rs"]
 mod exhaustion;
 mod flush_context;
 mod gap;
@@ -52,6 +60,15 @@ mod tpm;
 mod wire;
 
 pub use self::{
+    bell::{
+        Bell,
+        News, //
+    },
+    clock::{
+        Clock,
+        Moment,
+        Span, //
+    },
     space::UserId,
     spaces::SpaceId,
     tpm::{
@@ -65,12 +82,19 @@ pub use self::{
     },
 };
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+pub use self::exhaustion::{
+    LossPolicy,
+    Terms, //
+};
+
 use self::{
     commands::{
         Commands,
         Properties, //
     },
     courier::Courier,
+    exhaustion::Exhaustion,
     get_capability::Question,
     policy::EmptyAfterCommand,
     refusal::{
@@ -99,7 +123,24 @@ use self::{
         reader::Reader, //
     },
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+#[cfg_attr(
+    not(CONFIG_TCG_TPM_RM_EXHAUSTION),
+    allow(dead_code, reason = "without that nobody waits, or is told anything")
+)]
+pub enum Progress {
+    /// It was executed, or refused: the response is there.
+    Answered,
+    /// It waits for a session; nothing of it has reached the TPM.
+    Waits,
+}
 
 /// What a client may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +168,11 @@ pub struct Engine {
     policy: EmptyAfterCommand,
     debris: Debris,
     courier: Courier,
+    #[cfg_attr(
+        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
+        allow(dead_code, reason = "without that there is nothing in it")
+    )]
+    exhaustion: Exhaustion,
     /// The client's command as it came, for the case that it has to be sent again.
     request: Message,
 }
@@ -139,10 +185,9 @@ impl Engine {
     /// - `ENOMEM`.
     /// - `EIO` when the TPM does not tell what it can do.
     /// - Those of [`Tpm::transmit`].
-    pub fn probe(tpm: &mut dyn Tpm, limits: Limits) -> Result<Self> {
+    pub fn probe(tpm: &mut dyn Tpm, clock: &'static dyn Clock, limits: Limits) -> Result<Self> {
         let mut courier = Courier::new(GFP_KERNEL)?;
-
-        Ok(Self {
+        let mut this = Self {
             commands: Commands::probe(tpm, &mut courier)?,
             properties: Properties::probe(tpm, &mut courier)?,
             limits,
@@ -152,70 +197,113 @@ impl Engine {
             policy: EmptyAfterCommand,
             debris: Debris::None,
             courier,
+            exhaustion: Exhaustion::new(clock),
             request: Message::new(GFP_KERNEL)?,
-        })
+        };
+
+        this.first_census(tpm);
+        Ok(this)
     }
 
-    /// Opens a space for `user`.
+    /// Opens a space for `user`, who is told by `bell` what it did not ask for.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn open(&mut self, user: UserId) -> Result<SpaceId> {
-        Ok(self.spaces.open(user)?)
+    pub fn open(&mut self, user: UserId, bell: Arc<dyn Bell>) -> Result<SpaceId> {
+        Ok(self.spaces.open(user, bell)?)
     }
 
     /// Closes a space. What it had is gone from the TPM afterwards, but for sessions that the
     /// client has saved; what cannot be flushed now is flushed by a later command (G8).
     pub fn close(&mut self, tpm: &mut dyn Tpm, space: SpaceId) {
         if self.spaces.close(space).is_some() {
-            self.slots.abandon_space(space);
-            self.sessions.abandon_space(space);
+            self.begin_visit();
+            self.abandon(space);
             self.tidy(tpm);
+            self.serve_queue(tpm);
         }
     }
 
     /// Closes a space of a TPM that is gone for good.
     pub fn forget(&mut self, space: SpaceId) {
         if self.spaces.close(space).is_some() {
-            self.slots.abandon_space(space);
-            self.sessions.abandon_space(space);
+            self.abandon(space);
         }
+    }
+
+    /// Nobody will use what a space has.
+    fn abandon(&mut self, space: SpaceId) {
+        self.leave_for_good(space);
+        self.slots.abandon_space(space);
+        self.sessions.abandon_space(space);
     }
 
     /// Executes the command in `message` for a space, and leaves the response in its place.
     ///
-    /// `message` is what the client wrote, as long as its header says.
+    /// `message` is what the client wrote, as long as its header says. When [`Progress::Waits`] it
+    /// is as it was, and is to be brought again once the space is called, or [`Engine::leave`] to be
+    /// called.
     ///
     /// # Errors
     ///
     /// - `EINVAL` when the command names a transient object that the space never had, and when it
     ///   is shorter than a header.
     /// - `ENOMEM`: the TPM has not executed the command.
+    /// - `EPIPE` when the space has lost a session and was closed for that.
     /// - `EIO` when what came from the TPM is no response to the command.
     /// - Those of [`Tpm::transmit`].
     ///
     /// All else is a response, with a TPM_RC: the TPM's own, or one in the resource manager's layer.
-    pub fn execute(&mut self, tpm: &mut dyn Tpm, space: SpaceId, message: &mut Message) -> Result {
+    pub fn execute(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        message: &mut Message,
+    ) -> Result<Progress> {
+        self.check_open(space)?;
+
         let header = CommandHeader::parse(message.as_slice()).map_err(|_| EINVAL)?;
         let Some(attributes) = self.commands.find(header.code) else {
             let code = ResponseCode::COMMAND_CODE.in_manager_layer();
 
-            return message.set_response(code, &[]);
+            message.set_response(code, &[])?;
+            return Ok(Progress::Answered);
         };
         let command = Command::parse(header, attributes, message.as_slice());
 
+        self.begin_visit();
         // What an earlier command had to leave behind.
         self.tidy(tpm);
-        let outcome = self.dispatch(tpm, space, &command, message);
+        let outcome = self.start_or_dispatch(tpm, space, &command, message);
         self.tidy(tpm);
+        self.serve_queue(tpm);
         self.keep_young(tpm);
 
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(Refusal::Response(code)) => message.set_response(code, &[]),
-            Err(Refusal::Errno(error)) => Err(error),
+        let code = match outcome {
+            Ok(progress) => return Ok(progress),
+            Err(Refusal::Errno(error)) => return Err(error),
+            Err(Refusal::Response(code)) => code,
+            Err(Refusal::NoNumber) => ResponseCode::SESSION_HANDLES,
+        };
+
+        message.set_response(code, &[])?;
+        Ok(Progress::Answered)
+    }
+
+    /// A session needs a number, which all spaces share; for everything else there is no wait.
+    fn start_or_dispatch(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        command: &Command,
+        message: &mut Message,
+    ) -> Outcome<Progress> {
+        if command.header.code == CommandCode::START_AUTH_SESSION {
+            return self.start_session(tpm, space, command, message);
         }
+        self.dispatch(tpm, space, command, message)?;
+        Ok(Progress::Answered)
     }
 
     /// Finds out who has to do with a command. With an authorization area, the TPM's answer is
@@ -247,6 +335,7 @@ impl Engine {
                     let header = ContextHeader::parse(message.body());
 
                     if let Some(handle) = header.ok().and_then(|h| h.saved_handle.session()) {
+                        self.refuse_lost_number(space, handle)?;
                         if self.sessions.find(handle).is_some() {
                             return self.claim_session(space, handle, message);
                         }

@@ -130,6 +130,15 @@ impl Names {
         self.iter().any(|name| name.target == target)
     }
 
+    /// The sessions that the command names.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionHandle> + '_ {
+        self.iter().filter_map(|name| match name.target {
+            Target::Session(handle) => Some(handle),
+            Target::Object(_) => None,
+        })
+    }
+
     /// The objects that the command names.
     pub(crate) fn objects(&self) -> impl Iterator<Item = ObjectId> + '_ {
         self.iter().filter_map(|name| match name.target {

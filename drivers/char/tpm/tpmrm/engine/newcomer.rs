@@ -54,9 +54,11 @@ impl Engine {
             return Ok(Newcomer::Nobody);
         }
         match command.header.code {
-            CommandCode::START_AUTH_SESSION => self.prepare_session(),
+            CommandCode::START_AUTH_SESSION => self.prepare_session(space),
             CommandCode::CONTEXT_LOAD => match ContextHeader::parse(message.body()) {
-                Ok(header) if header.saved_handle.session().is_some() => self.prepare_session(),
+                Ok(header) if header.saved_handle.session().is_some() => {
+                    self.prepare_session(space)
+                }
                 Ok(header) => {
                     self.reserve_object(space)?;
                     let kind = header.object_kind();
@@ -111,14 +113,18 @@ impl Engine {
             Newcomer::Session(room) => {
                 let handle = handle.session().ok_or(EIO)?;
 
-                self.sessions.add(Session::new(handle, space, room));
+                let tenure = self.tenure_in(space);
+
+                self.no_stray(handle);
+                self.sessions.add(Session::new(handle, space, room, tenure));
                 Ok(())
             }
         }
     }
 
-    fn prepare_session(&mut self) -> Outcome<Newcomer> {
-        self.sessions.reserve()?;
+    fn prepare_session(&mut self, space: SpaceId) -> Outcome<Newcomer> {
+        self.prepare_loss(space)?;
+        self.sessions.reserve(1)?;
         Ok(Newcomer::Session(Session::room(
             self.properties.session_context,
         )?))

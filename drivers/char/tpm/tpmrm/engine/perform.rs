@@ -4,7 +4,6 @@
 
 use crate::engine::{
     courier::ATTEMPTS,
-    exhaustion,
     names::Names,
     newcomer::Newcomer,
     refusal::{
@@ -21,6 +20,7 @@ use crate::engine::{
         Tpm, //
     },
     wire::{
+        code::Tag,
         command::{
             Command,
             Continuation, //
@@ -54,7 +54,7 @@ impl Engine {
     ) -> Outcome {
         let names = Names::find(command, space, &self.spaces, &self.sessions)?;
         let newcomer = self.prepare(space, command, message)?;
-        let sent = self.send(tpm, &names, message);
+        let sent = self.send(tpm, space, command, &names, message);
 
         // It may hold secrets.
         self.request.clear();
@@ -71,6 +71,7 @@ impl Engine {
                 object.used();
             }
         }
+        self.touch_sessions(&names);
 
         let result = match answer {
             Ok(ResponseCode::SUCCESS) => self.succeeded(tpm, space, command, newcomer, message),
@@ -84,10 +85,13 @@ impl Engine {
         result.map_err(Into::into)
     }
 
-    /// Sends the command until the TPM has room for it.
+    /// Sends the command until the TPM has room for it, and until a session that it starts has a
+    /// number that the space may have.
     fn send(
         &mut self,
         tpm: &mut dyn Tpm,
+        space: SpaceId,
+        command: &Command,
         names: &Names,
         message: &mut Message,
     ) -> Result<ResponseCode, Sent> {
@@ -99,17 +103,31 @@ impl Engine {
 
             let code = exchange(tpm, message).map_err(Sent::WithoutAnswer)?;
 
-            left = left.saturating_sub(1);
-            if let Some(Shortage::SessionNumber) = code.shortage() {
-                left = left.min(exhaustion::REPETITIONS);
-            }
             match code.shortage() {
-                Some(shortage) if left > 0 => {
-                    self.make_room(tpm, shortage, names);
+                Some(Shortage::SessionNumber) => {
                     message.copy_from(&self.request);
+                    return Err(Sent::Never(Refusal::NoNumber));
+                }
+                Some(shortage) if left > 1 => {
+                    left = left.saturating_sub(1);
+                    self.make_room(tpm, shortage, names);
+                }
+                None if code == ResponseCode::SUCCESS => {
+                    let Some(handle) = self.bad_number(space, command, message) else {
+                        return Ok(code);
+                    };
+
+                    self.set_aside(tpm, handle).map_err(Sent::Never)?;
+                    if command.header.tag != Tag::NoSessions {
+                        // It is protected by a session, and cannot be sent again.
+                        let refusal = Refusal::ours(ResponseCode::SESSION_HANDLES);
+
+                        return Err(Sent::Never(refusal));
+                    }
                 }
                 _ => return Ok(code),
             }
+            message.copy_from(&self.request);
         }
     }
 

@@ -13,6 +13,9 @@ use kernel::{
 pub(crate) enum Refusal {
     /// A response that is only this code.
     Response(ResponseCode),
+    /// The TPM has no number for a session, and the command is as it was. To a client that is
+    /// TPM_RC_SESSION_HANDLES of the TPM.
+    NoNumber,
     /// No response: the system call fails.
     Errno(Error),
 }

@@ -113,7 +113,7 @@ impl Engine {
             return;
         };
 
-        self.sessions.retain(|session| match session.place() {
+        self.lose_sessions_unless(|session| match session.place() {
             Place::Saved => found
                 .iter()
                 .any(|handle| handle.session() == Some(session.handle())),

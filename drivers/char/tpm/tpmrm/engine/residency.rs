@@ -6,7 +6,6 @@
 //! [`swap_session`](crate::engine::swap_session); which one has to go, [`Policy`] decides.
 
 use crate::engine::{
-    exhaustion,
     names::{
         Names,
         Position,
@@ -117,7 +116,8 @@ impl Engine {
                     None => tpm.end_kernel_session(),
                 }
             }
-            Shortage::SessionNumber => exhaustion::free_session_number(tpm),
+            // Nothing that is loaded is in the way of it.
+            Shortage::SessionNumber => {}
             Shortage::ContextGap => self.reopen_gap(tpm),
         }
     }

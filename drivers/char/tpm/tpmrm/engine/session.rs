@@ -3,6 +3,7 @@
 //! A session: under its real number, with one owner, loaded or saved.
 
 use crate::engine::{
+    exhaustion::Tenure,
     space::UserId,
     spaces::SpaceId,
     wire::handle::SessionHandle, //
@@ -67,6 +68,11 @@ pub(crate) struct Session {
     /// The TPM's context counter at the time of the newest context.
     sequence: u64,
     issue: Issue,
+    #[cfg_attr(
+        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
+        expect(dead_code, reason = "without that nobody asks")
+    )]
+    tenure: Tenure,
 }
 
 impl Session {
@@ -80,16 +86,44 @@ impl Session {
     }
 
     /// A session of `space` that is loaded.
-    pub(crate) fn new(handle: SessionHandle, space: SpaceId, room: KVec<u8>) -> Self {
+    pub(crate) fn new(
+        handle: SessionHandle,
+        space: SpaceId,
+        room: KVec<u8>,
+        tenure: Tenure,
+    ) -> Self {
+        Self::of(Owner::Space(space), handle, room, tenure)
+    }
+
+    /// A session of nobody that is loaded.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn orphan(handle: SessionHandle, room: KVec<u8>, tenure: Tenure) -> Self {
+        Self::of(Owner::Nobody, handle, room, tenure)
+    }
+
+    fn of(owner: Owner, handle: SessionHandle, room: KVec<u8>, tenure: Tenure) -> Self {
         Self {
             handle,
-            owner: Owner::Space(space),
+            owner,
             place: Place::Loaded,
             doubt: Doubt::None,
             context: room,
             sequence: 0,
             issue: Issue::Never,
+            tenure,
         }
+    }
+
+    /// Since when it is there, and when it was of use.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn tenure(&self) -> &Tenure {
+        &self.tenure
+    }
+
+    /// Since when it is there, and when it was of use; to be changed.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn tenure_mut(&mut self) -> &mut Tenure {
+        &mut self.tenure
     }
 
     /// Its handle, as the TPM gave it.

@@ -22,6 +22,8 @@ pub(crate) struct Sessions {
     table: KVec<Session>,
     /// The TPM's context counter, as of the newest context that we have seen.
     counter: u64,
+    /// How often a session came or went.
+    changes: u64,
 }
 
 impl Sessions {
@@ -30,16 +32,17 @@ impl Sessions {
         Self {
             table: KVec::new(),
             counter: 0,
+            changes: 0,
         }
     }
 
-    /// Makes sure that one more session can be added.
+    /// Makes sure that so many more sessions can be added.
     ///
     /// # Errors
     ///
     /// [`AllocError`].
-    pub(crate) fn reserve(&mut self) -> Result<(), AllocError> {
-        self.table.reserve(1, GFP_KERNEL)
+    pub(crate) fn reserve(&mut self, sessions: usize) -> Result<(), AllocError> {
+        self.table.reserve(sessions, GFP_KERNEL)
     }
 
     /// A session came into being; there must be room for it, by [`Self::reserve`].
@@ -51,6 +54,7 @@ impl Sessions {
         let at = self.at(session.handle()).unwrap_or_else(|at| at);
 
         drop(self.table.insert_within_capacity(at, session));
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// The session with this number.
@@ -68,11 +72,19 @@ impl Sessions {
     /// The session ended.
     pub(crate) fn remove(&mut self, handle: SessionHandle) {
         self.table.retain(|session| session.handle() != handle);
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Keeps the sessions for which `is_alive` says so.
+    #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
     pub(crate) fn retain(&mut self, is_alive: impl Fn(&Session) -> bool) {
         self.table.retain(|session| is_alive(session));
+    }
+
+    /// Changes whenever a session comes or goes.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// All sessions, in the order of their numbers.
@@ -93,6 +105,7 @@ impl Sessions {
                 session.abandon();
             }
         }
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Any session that nobody has.

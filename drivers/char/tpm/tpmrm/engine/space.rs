@@ -4,6 +4,8 @@
 //! [`Sessions`](crate::engine::sessions::Sessions), since their numbers are the whole chip's.
 
 use crate::engine::{
+    bell::Bell,
+    exhaustion::Standing,
     object::{
         Entry,
         Object,
@@ -18,7 +20,10 @@ use crate::engine::{
         rc::ResponseCode, //
     },
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// Who opened a space: what the kernel calls a uid. Sessions that were saved by a client can be
 /// listed and flushed by the same user.
@@ -28,6 +33,11 @@ pub struct UserId(pub u32);
 /// The objects of one descriptor.
 pub(crate) struct Space {
     user: UserId,
+    #[cfg_attr(
+        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
+        expect(dead_code, reason = "without that nobody asks")
+    )]
+    standing: Standing,
     /// The handle of the next object.
     next: VirtualHandle,
     /// In the order of their handles.
@@ -36,9 +46,10 @@ pub(crate) struct Space {
 
 impl Space {
     /// A space without anything.
-    pub(crate) fn new(user: UserId) -> Self {
+    pub(crate) fn new(user: UserId, bell: Arc<dyn Bell>) -> Self {
         Self {
             user,
+            standing: Standing::new(bell),
             next: VirtualHandle::FIRST,
             objects: KVec::new(),
         }
@@ -47,6 +58,24 @@ impl Space {
     /// Whose space it is.
     pub(crate) fn user(&self) -> UserId {
         self.user
+    }
+
+    /// What it may lose and has lost.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// What it may lose and has lost, to be changed.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+
+    /// Forgets all objects.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn clear(&mut self) {
+        self.objects = KVec::new();
     }
 
     /// The object with this handle, alive or lost.

@@ -3,6 +3,7 @@
 //! All spaces of a chip.
 
 use crate::engine::{
+    bell::Bell,
     object::Object,
     space::{
         Space,
@@ -12,7 +13,8 @@ use crate::engine::{
 };
 use kernel::{
     alloc::AllocError,
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 /// Names a space for as long as it is open, and nothing afterwards.
@@ -58,7 +60,11 @@ impl Spaces {
     /// # Errors
     ///
     /// [`AllocError`] when there is no memory for it.
-    pub(crate) fn open(&mut self, user: UserId) -> Result<SpaceId, AllocError> {
+    pub(crate) fn open(
+        &mut self,
+        user: UserId,
+        bell: Arc<dyn Bell>,
+    ) -> Result<SpaceId, AllocError> {
         if self.free.is_empty() {
             let index = self.table.len();
 
@@ -75,7 +81,7 @@ impl Spaces {
         if let Some(entry) = self.table.get_mut(index) {
             *entry = Some(Entry {
                 serial,
-                space: Space::new(user),
+                space: Space::new(user, bell),
             });
         }
         Ok(SpaceId { index, serial })

@@ -180,7 +180,7 @@ impl Engine {
         {
             let _ = self.courier.flush(tpm, handle);
         }
-        self.sessions.remove(handle);
+        self.lose_session(handle);
         self.reread_sessions(tpm);
     }
 
@@ -192,7 +192,7 @@ impl Engine {
         if stored.is_err() {
             // The TPM broke its word about the size, and there is no memory for that.
             let _ = self.courier.flush(tpm, handle);
-            self.sessions.remove(handle);
+            self.lose_session(handle);
             return Save::Lost;
         }
         Save::Saved

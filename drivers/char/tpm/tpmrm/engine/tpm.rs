@@ -31,6 +31,13 @@ pub trait Tpm {
     /// when it needs it.
     fn end_kernel_session(&mut self);
 
+    /// Whether there is such a session now.
+    #[cfg_attr(
+        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
+        allow(dead_code, reason = "without that nobody counts")
+    )]
+    fn kernel_holds_session(&self) -> bool;
+
     /// Whether others may have something loaded.
     fn neighbours(&self) -> Neighbours;
 }

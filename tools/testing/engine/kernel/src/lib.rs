@@ -12,3 +12,4 @@ pub mod alloc;
 pub mod error;
 pub mod fault;
 pub mod prelude;
+pub mod sync;

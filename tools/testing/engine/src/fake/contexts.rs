@@ -2,7 +2,7 @@
 
 //! The model's contexts: slots of objects, sessions active, loaded and saved, and the context counter.
 
-use super::Model;
+use super::{Model, Numbers};
 use crate::command::{hmac, name_of, Kind};
 use crate::tpm::{cap, rc, rh};
 use crate::wire::{su, Get, Put};
@@ -39,6 +39,9 @@ pub struct Contexts {
     first: u64,
     /// The number of the next object context.
     object_counter: u64,
+    /// How many sessions were started, and which number came last.
+    started: usize,
+    last: usize,
 }
 
 fn index(handle: u32) -> usize {
@@ -65,6 +68,8 @@ impl Contexts {
             counter: first,
             first,
             object_counter: 0,
+            started: 0,
+            last: model.active_sessions - 1,
         }
     }
 
@@ -142,8 +147,9 @@ impl Contexts {
             1 if self.closed().is_some() => return Err(rc::CONTEXT_GAP),
             _ => {}
         }
-        let free = self.sessions.iter().position(Option::is_none);
-        let slot = free.ok_or(rc::SESSION_HANDLES)?;
+        let slot = self.free_number().ok_or(rc::SESSION_HANDLES)?;
+        self.started += 1;
+        self.last = slot;
         let session = Session {
             kind,
             nonce: nonce.to_vec(),
@@ -151,6 +157,21 @@ impl Contexts {
         let handle = (kind_of(&session) << 24) + su(slot);
         self.sessions[slot] = Some(Active::Loaded(session));
         Ok(handle)
+    }
+
+    /// The number that the next session gets.
+    fn free_number(&self) -> Option<usize> {
+        let is_free = |n: &usize| self.sessions[*n].is_none();
+        let count = self.sessions.len();
+        match self.model.numbers {
+            Numbers::Lowest => (0..count).find(is_free),
+            Numbers::RoundRobin => (1..=count).map(|n| (self.last + n) % count).find(is_free),
+            Numbers::Random => {
+                let free: Vec<usize> = (0..count).filter(is_free).collect();
+                let dice = crate::command::sha256(&[b"number", &self.started.to_be_bytes()]);
+                free.get(usize::from(dice[0]) % free.len().max(1)).copied()
+            }
+        }
     }
 
     pub fn save(&mut self, handle: u32) -> Result<Vec<u8>, u32> {

@@ -419,7 +419,7 @@ fn is_loss(outcome: Outcome) -> bool {
         Err(Failure::Rc(rc)) if rc == rc::BAD_AUTH + rc::S1 => true,
         Err(Failure::Rc(rc)) => lost(rc),
         Err(Failure::Errno(errno)) => errno == 22,
-        Ok(()) => false,
+        Err(Failure::Waits) | Ok(()) => false,
     }
 }
 

@@ -78,3 +78,48 @@ fn g10_a_saved_object_costs_no_more_than_its_context() {
         "{each} bytes for a context of {context}"
     );
 }
+
+#[test]
+#[cfg(feature = "exhaustion")]
+fn g8_who_waited_lost_and_closed_leaves_no_memory() {
+    use harness::client::Failure;
+    use harness::clock::pass;
+    use harness::engine::LossPolicy;
+    let rig = Rig::new();
+    let life = || {
+        let (a, b) = (rig.open(ALICE), rig.open(BOB));
+        let sure = rig.open(BOB);
+        rig.set_policy(&sure, Some(LossPolicy::Never)).unwrap();
+        rig.reserve(&sure, 5).unwrap();
+        for _ in 0..57 {
+            a.start(Kind::Policy).unwrap();
+        }
+        let waits = |outcome: harness::client::Outcome<_>| {
+            assert_eq!(
+                outcome.map(|s: harness::command::Session| s.handle),
+                Err(Failure::Waits)
+            );
+        };
+        let waiting: Vec<_> = (0..10).map(|n| rig.open(2000 + n)).collect();
+        waiting.iter().for_each(|w| waits(w.start(Kind::Policy)));
+        pass(2000);
+        rig.settle();
+        for w in &waiting[..5] {
+            w.start(Kind::Policy).unwrap();
+        }
+        b.start(Kind::Policy).unwrap();
+        assert!(!rig.lost(&a).is_empty());
+        for space in waiting {
+            rig.close(space);
+        }
+        rig.close(a);
+        rig.close(b);
+        rig.close(sure);
+        rig.assert_nothing();
+        live_bytes()
+    };
+    let first = life();
+    for _ in 0..5 {
+        assert_eq!(life(), first);
+    }
+}

@@ -13,10 +13,10 @@ use harness::rig::{label, Rig, Space, ALICE};
 use harness::tpm::{cc, rc, rh};
 
 /// Numbers without much of a pattern, the same each time.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -207,6 +207,12 @@ fn g1_g3_g4_g5_g8_g9_every_client_of_a_random_program_finds_what_it_left() {
     }
 }
 
+/// How many numbers users can have.
+fn numbers(model: Model) -> usize {
+    let reserve = if cfg!(feature = "exhaustion") { 2 } else { 0 };
+    model.active_sessions - reserve
+}
+
 /// Sessions come, are used and go on a TPM of few slots and a narrow gap.
 fn play_sessions(seed: u64, model: Model) {
     let rig = Rig::over(Fake::new(model), Default::default());
@@ -216,7 +222,7 @@ fn play_sessions(seed: u64, model: Model) {
     let (mut held, mut files) = (vec![], vec![]);
     for _ in 0..1500 {
         match dice.below(8) {
-            0 if held.len() + files.len() < model.active_sessions => {
+            0 if held.len() + files.len() < numbers(model) => {
                 held.push(space.start(Kind::Policy).unwrap().handle);
             }
             1 => {
@@ -369,7 +375,7 @@ fn is_lie(fault: Fault) -> bool {
 }
 
 /// Faults for one command: at most one lie, because two in a row are believed.
-fn any_faults(dice: &mut Dice) -> Vec<Fault> {
+pub fn any_faults(dice: &mut Dice) -> Vec<Fault> {
     let mut faults: Vec<Fault> = vec![];
     for _ in 0..dice.below(4) {
         let fault = Fault::ALL[dice.below(Fault::ALL.len())];

@@ -24,6 +24,10 @@ pub(crate) enum ClientHandle {
 }
 
 impl RawHandle {
+    /// TPM_RH_NULL.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) const NULL: Self = Self(0x4000_0007);
+
     /// The handle that a message carries.
     pub(crate) const fn from_wire(handle: u32) -> Self {
         Self(handle)

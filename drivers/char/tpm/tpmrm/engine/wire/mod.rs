@@ -5,6 +5,8 @@
 //! Everything here is total: no input makes it panic, and nothing looks past the bytes that it was
 //! given. A raw `u32` stops here; the rest of the engine works with the types below.
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+pub(crate) mod algorithm;
 pub(crate) mod attributes;
 pub(crate) mod capability;
 pub(crate) mod code;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a client is told what it did not ask for.
+
+/// What is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(CONFIG_TCG_TPM_RM_EXHAUSTION),
+    allow(dead_code, reason = "without that nobody waits, or is told anything")
+)]
+pub enum News {
+    /// The command that waits is to be executed again: there is something for it, or it has waited
+    /// long enough.
+    Called,
+    /// A session was lost. What the space has lost is on its list.
+    Lost,
+    /// A session was lost, and with it the space: every later command fails.
+    Closed,
+}
+
+/// Tells one client. It is called while the engine is locked, so it must not come back to it, and
+/// it must not take long.
+pub trait Bell: Send + Sync {
+    /// Tells the client `news`; it may have been told the same before.
+    #[cfg_attr(
+        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
+        allow(dead_code, reason = "without that nobody is told anything")
+    )]
+    fn ring(&self, news: News);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The loss of a session, and of a space: what is struck off, and who is told (G5, G6).
+
+use crate::engine::{
+    bell::News,
+    courier::Verdict,
+    exhaustion::LossPolicy,
+    session::{
+        Owner,
+        Session, //
+    },
+    spaces::SpaceId,
+    tpm::Tpm,
+    wire::handle::SessionHandle,
+    Engine,
+};
+
+/// What came of taking a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Its number is free.
+    Yes,
+    /// The TPM would not end it; whoever has it keeps it.
+    No,
+}
+
+impl Engine {
+    /// Takes a session from whoever has it.
+    pub(crate) fn take_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Taken {
+        match self.courier.flush(tpm, handle) {
+            Verdict::Done(()) => {}
+            Verdict::Refused(_) | Verdict::Unknown(_) => return Taken::No,
+        }
+        self.no_stray(handle);
+        if let Some(space) = self.strike_off(handle) {
+            if self.policy(space) == Ok(LossPolicy::Close) {
+                self.close_space(space);
+            } else {
+                self.tell(space, News::Lost);
+            }
+        }
+        Taken::Yes
+    }
+
+    /// A session has ended, and not by its owner's doing: strikes it off, and tells the space that
+    /// had it.
+    pub(crate) fn lose_session(&mut self, handle: SessionHandle) {
+        if let Some(space) = self.strike_off(handle) {
+            self.tell(space, News::Lost);
+        }
+    }
+
+    /// Strikes a session off, and enters it as lost by the space that had it; returns that.
+    fn strike_off(&mut self, handle: SessionHandle) -> Option<SpaceId> {
+        let session = self.sessions.find(handle)?;
+        let handle = session.handle();
+        let owner = match session.owner() {
+            Owner::Space(space) => Some(*space),
+            Owner::Detached { .. } | Owner::Nobody => None,
+        };
+
+        self.sessions.remove(handle);
+        self.spaces.get_mut(owner?)?.standing_mut().lose(handle);
+        owner
+    }
+
+    /// Strikes off the sessions that are gone.
+    pub(crate) fn lose_sessions_unless(&mut self, is_alive: impl Fn(&Session) -> bool) {
+        loop {
+            let gone = self.sessions.iter().find(|session| !is_alive(session));
+            let Some(handle) = gone.map(Session::handle) else {
+                return;
+            };
+
+            self.lose_session(handle);
+        }
+    }
+
+    /// Ends a space of which the client still has the descriptor: it has lost a session, and wants
+    /// to be told by losing all.
+    fn close_space(&mut self, id: SpaceId) {
+        self.leave_for_good(id);
+        self.slots.abandon_space(id);
+        self.sessions.abandon_space(id);
+        if let Some(space) = self.spaces.get_mut(id) {
+            space.clear();
+            space.standing_mut().close();
+        }
+        self.tell(id, News::Closed);
+    }
+
+    /// Tells the client of a space.
+    pub(crate) fn tell(&self, space: SpaceId, news: News) {
+        if let Some(space) = self.spaces.get(space) {
+            space.standing().ring(news);
+        }
+    }
+
+    /// The space waits for nothing any more, and nothing is reserved for it.
+    pub(crate) fn leave_for_good(&mut self, space: SpaceId) {
+        self.exhaustion.queue.remove(space);
+        self.exhaustion.reservations.remove(space);
+    }
+
+    /// A session ended that was a stray, or has an owner now.
+    pub(crate) fn no_stray(&mut self, handle: SessionHandle) {
+        let exhaustion = &mut self.exhaustion;
+
+        if exhaustion.strays.contains(handle) {
+            exhaustion.strays.remove(handle);
+            exhaustion.numbers.others = exhaustion.numbers.others.saturating_sub(1);
+        }
+    }
+}

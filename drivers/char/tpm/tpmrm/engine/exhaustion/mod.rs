@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Global session exhaustion: who gets a session number when there are not enough for all.
+//!
+//! A TPM has numbers for 64 sessions, as a rule, and saved sessions count. Whoever asks for one
+//! that is not there waits in the [`queue`]; [`ledger`] tells who has how many; [`victim`] decides
+//! from whom one is taken, and [`evict`] takes it; [`admit`] brings them together. What was lost is
+//! remembered in the [`standing`] of its space, so that the number never comes to mean something
+//! else there: see [`exchange`]. [`census`] keeps the books true to the TPM.
+//!
+//! The layer is all of this folder, and `CONFIG_TCG_TPM_RM_EXHAUSTION` is about it. Without it,
+//! `no_exhaustion.rs` takes its place.
+
+mod admit;
+mod census;
+mod evict;
+mod exchange;
+mod ledger;
+mod queue;
+mod reserve;
+mod standing;
+mod strays;
+mod survey;
+mod tenure;
+mod terms;
+mod victim;
+
+pub use self::terms::{
+    LossPolicy,
+    Terms, //
+};
+pub(crate) use self::{
+    exchange::Forgotten,
+    standing::Standing,
+    tenure::Tenure, //
+};
+
+use self::{
+    census::{
+        Cause,
+        Numbers, //
+    },
+    ledger::Fingerprint,
+    queue::Queue,
+    reserve::Reservations,
+    standing::Condition,
+    strays::Strays,
+    survey::Survey, //
+};
+use crate::engine::{
+    bell::News,
+    clock::{
+        Clock,
+        Moment, //
+    },
+    names::Names,
+    spaces::SpaceId,
+    tpm::Tpm,
+    Engine, //
+};
+use kernel::prelude::*;
+
+/// How many sessions are taken each time that the chip was locked. More would let one client's
+/// command wait for what others need.
+const TAKES_PER_VISIT: usize = 1;
+
+/// Whether the TPM was asked how many sessions there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Books {
+    /// Since the chip was locked for what is done now: nobody else has changed anything since.
+    Compared,
+    /// Before, if at all.
+    Old,
+}
+
+/// What the layer knows of a chip.
+pub(crate) struct Exhaustion {
+    clock: &'static dyn Clock,
+    terms: Terms,
+    queue: Queue,
+    reservations: Reservations,
+    strays: Strays,
+    numbers: Numbers,
+    survey: Survey,
+    /// What the queue was last served for.
+    served: Option<Fingerprint>,
+    books: Books,
+    /// How many sessions may still be taken during this visit.
+    takes_left: usize,
+    /// When the books were last compared with the TPM.
+    counted: Moment,
+    /// When something may have become possible for those who wait, as of the last look.
+    look_again: Option<Moment>,
+}
+
+impl Exhaustion {
+    /// Nobody waits, and nothing is known of the TPM yet.
+    pub(crate) const fn new(clock: &'static dyn Clock) -> Self {
+        Self {
+            clock,
+            terms: Terms::DEFAULT,
+            queue: Queue::new(),
+            reservations: Reservations::new(),
+            strays: Strays::new(),
+            numbers: Numbers::UNKNOWN,
+            survey: Survey::new(),
+            served: None,
+            books: Books::Old,
+            takes_left: 0,
+            counted: Moment(0),
+            look_again: None,
+        }
+    }
+}
+
+impl Engine {
+    /// Says on which terms sessions are had from now on.
+    pub fn set_terms(&mut self, terms: Terms) {
+        if self.exhaustion.terms != terms {
+            self.exhaustion.terms = terms;
+            self.look_at_once();
+        }
+    }
+
+    /// Chooses for a space what becomes of it when somebody else needs its sessions; `None` leaves
+    /// that to the terms.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` when there is no such space.
+    pub fn set_policy(&mut self, space: SpaceId, policy: Option<LossPolicy>) -> Result {
+        self.spaces
+            .get_mut(space)
+            .ok_or(EINVAL)?
+            .standing_mut()
+            .set_policy(policy);
+        self.look_at_once();
+        Ok(())
+    }
+
+    /// What becomes of a space when somebody else needs its sessions.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` when there is no such space.
+    pub fn policy(&self, space: SpaceId) -> Result<LossPolicy> {
+        let space = self.spaces.get(space).ok_or(EINVAL)?;
+
+        Ok(space.standing().policy(&self.exhaustion.terms))
+    }
+
+    /// The handles of the sessions that the space has lost and not flushed, in the order in which
+    /// they were lost.
+    pub fn lost_sessions(&self, space: SpaceId) -> impl Iterator<Item = u32> + '_ {
+        self.spaces
+            .get(space)
+            .into_iter()
+            .flat_map(|space| space.standing().lost())
+            .map(|handle| handle.to_wire())
+    }
+
+    /// Does what has become possible by the passing of time: ends waits and leases, and gives
+    /// those who wait what there is for them. At most one session is taken from anybody.
+    pub fn attend(&mut self, tpm: &mut dyn Tpm) {
+        self.begin_visit();
+        self.serve_queue(tpm);
+    }
+
+    /// The first look at the TPM: what is there already is not ours.
+    pub(crate) fn first_census(&mut self, tpm: &mut dyn Tpm) {
+        self.take_census(tpm, Cause::Doubt);
+    }
+
+    /// Whether a space may be used.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` when it may not.
+    pub(crate) fn check_open(&self, space: SpaceId) -> Result {
+        match self
+            .spaces
+            .get(space)
+            .map(|space| space.standing().condition())
+        {
+            Some(Condition::Closed) => Err(EPIPE),
+            Some(Condition::Open) | None => Ok(()),
+        }
+    }
+
+    /// The command that was just sent named these.
+    pub(crate) fn touch_sessions(&mut self, names: &Names) {
+        let now = self.exhaustion.clock.now();
+
+        for handle in names.sessions() {
+            if let Some(session) = self.sessions.find_mut(handle) {
+                session.tenure_mut().touch(now);
+            }
+        }
+    }
+
+    /// The chip was locked: until now others may have used it.
+    pub(crate) fn begin_visit(&mut self) {
+        self.exhaustion.books = Books::Old;
+        self.exhaustion.takes_left = TAKES_PER_VISIT;
+    }
+
+    /// When [`Self::attend`] is to be called unless something else is done before; perhaps at once.
+    pub fn alarm(&self) -> Option<Moment> {
+        let exhaustion = &self.exhaustion;
+        let due = exhaustion.queue.due(exhaustion.terms.lease)?;
+
+        Some(exhaustion.look_again.map_or(due, |look| look.min(due)))
+    }
+
+    /// Whoever waits is called: the chip is gone.
+    pub fn dismiss(&self) {
+        for space in self.exhaustion.queue.spaces() {
+            self.tell(space, News::Called);
+        }
+    }
+
+    /// A session has another owner, or none.
+    pub(crate) fn owner_changed(&mut self) {
+        self.look_at_once();
+    }
+
+    /// Something has changed for those who wait.
+    fn look_at_once(&mut self) {
+        self.exhaustion.look_again = Some(self.exhaustion.clock.now());
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bells that remember what they were told, and when.
+
+use crate::clock::now;
+use crate::engine::{Bell, Moment, News};
+use std::sync::{Arc, Mutex};
+
+/// One ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The space's place in the order of opening.
+    pub space: usize,
+    pub news: News,
+    pub at: Moment,
+}
+
+/// What all bells of a rig were told, in order.
+#[derive(Default)]
+pub struct Record(Mutex<Vec<Heard>>);
+
+impl Record {
+    /// All of it.
+    pub fn all(&self) -> Vec<Heard> {
+        self.0.lock().expect("nobody panics here").clone()
+    }
+}
+
+#[derive(Default)]
+struct Ears {
+    news: Vec<News>,
+    is_called: bool,
+}
+
+/// The bell of one space.
+pub struct Recorder {
+    ordinal: usize,
+    record: Arc<Record>,
+    ears: Mutex<Ears>,
+}
+
+impl Recorder {
+    /// A bell that was told nothing.
+    pub fn new(ordinal: usize, record: Arc<Record>) -> Self {
+        Self {
+            ordinal,
+            record,
+            ears: Mutex::default(),
+        }
+    }
+
+    /// Which space it is.
+    pub fn ordinal(&self) -> usize {
+        self.ordinal
+    }
+
+    /// What it was told since this was asked last.
+    pub fn news(&self) -> Vec<News> {
+        std::mem::take(&mut self.ears.lock().expect("nobody panics here").news)
+    }
+
+    /// Whether it was called, and nothing has come of that yet.
+    pub fn is_called(&self) -> bool {
+        self.ears.lock().expect("nobody panics here").is_called
+    }
+
+    /// The client comes.
+    pub fn answer(&self) {
+        self.ears.lock().expect("nobody panics here").is_called = false;
+    }
+}
+
+impl Bell for Recorder {
+    fn ring(&self, news: News) {
+        let mut ears = self.ears.lock().expect("nobody panics here");
+        ears.news.push(news);
+        ears.is_called |= news == News::Called;
+        self.record
+            .0
+            .lock()
+            .expect("nobody panics here")
+            .push(Heard {
+                space: self.ordinal,
+                news,
+                at: now(),
+            });
+    }
+}
