@@ -7,6 +7,8 @@ mod close;
 mod cost;
 mod debris;
 mod detached;
+#[cfg(feature = "exhaustion")]
+mod exhaustion;
 mod extensive;
 mod faults;
 mod gap;
