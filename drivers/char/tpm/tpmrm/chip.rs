@@ -165,8 +165,8 @@ impl Tpm for ChipGuard<'_> {
     }
 
     fn kernel_holds_session(&self) -> bool {
-        // Not known yet: its number is among those that are somebody's.
-        false
+        // SAFETY: By the type invariant the lock of the chip is held, which protects the session.
+        unsafe { bindings::tpmrm_chip_holds_kernel_session(self.chip.as_ptr()) }
     }
 
     fn neighbours(&self) -> Neighbours {
@@ -183,5 +183,26 @@ impl Drop for ChipGuard<'_> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant we hold the lock.
         unsafe { bindings::tpmrm_chip_unlock(self.chip.as_ptr()) };
+    }
+}
+
+/// A TPM that is there but cannot be reached at the moment. The engine keeps what it could not
+/// flush on its books.
+pub(crate) struct OutOfReach(pub(crate) Error);
+
+impl Tpm for OutOfReach {
+    fn transmit(&mut self, _message: &mut Message) -> Result {
+        Err(self.0)
+    }
+
+    fn end_kernel_session(&mut self) {}
+
+    fn kernel_holds_session(&self) -> bool {
+        // What is unknown cannot be ended either.
+        false
+    }
+
+    fn neighbours(&self) -> Neighbours {
+        Neighbours::Possible
     }
 }

@@ -13,18 +13,19 @@
 //! So whoever holds the lock of the chip, as the chip's own callbacks do, may take the engine's.
 
 use crate::{
-    chip::Chip,
+    chip::{
+        Chip,
+        OutOfReach, //
+    },
     engine::{
         Bell,
         Clock,
         Engine,
         Message,
         Moment,
-        Neighbours,
         News,
         Progress,
         SpaceId,
-        Tpm,
         UserId, //
     },
     queue::OrderedQueue,
@@ -208,26 +209,6 @@ impl Next<'_> {
             return Err(EAGAIN);
         }
         Ok(())
-    }
-}
-
-/// A TPM that is there but cannot be reached at the moment. The engine keeps what it could not
-/// flush on its books.
-struct OutOfReach(Error);
-
-impl Tpm for OutOfReach {
-    fn transmit(&mut self, _message: &mut Message) -> Result {
-        Err(self.0)
-    }
-
-    fn end_kernel_session(&mut self) {}
-
-    fn kernel_holds_session(&self) -> bool {
-        false
-    }
-
-    fn neighbours(&self) -> Neighbours {
-        Neighbours::Possible
     }
 }
 

@@ -4,6 +4,7 @@
  * Each one hides a structure whose layout must not be known elsewhere, a macro
  * or inline function, or a difference between the kernels that are supported.
  */
+#include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/fs.h>
@@ -24,6 +25,7 @@
 MODULE_VERSION("0.1.0");
 
 static_assert(TPMRM_EPOLLIN == (__force u32)EPOLLIN);
+static_assert(TPMRM_EPOLLPRI == (__force u32)EPOLLPRI);
 static_assert(TPMRM_EPOLLOUT == (__force u32)EPOLLOUT);
 static_assert(TPMRM_EPOLLERR == (__force u32)EPOLLERR);
 static_assert(TPMRM_EPOLLHUP == (__force u32)EPOLLHUP);
@@ -181,6 +183,16 @@ void tpmrm_chip_end_kernel_session(struct tpm_chip *chip)
 	tpm2_end_auth_session(chip);
 }
 
+/* Whether there is a session that the call above would end. */
+bool tpmrm_chip_holds_kernel_session(const struct tpm_chip *chip)
+{
+#ifdef CONFIG_TCG_TPM2_HMAC
+	return chip->auth;
+#else
+	return false;
+#endif
+}
+
 /*
  * Whether somebody has /dev/tpmN open, and may have left something in the TPM.
  * In-kernel users leave nothing there but the session that the core ends.
@@ -307,4 +319,10 @@ struct mem_cgroup *tpmrm_charge_switch(struct mem_cgroup *memcg)
 int tpmrm_mutex_lock_interruptible(struct mutex *lock)
 {
 	return mutex_lock_interruptible(lock);
+}
+
+/* Whether the calling task may do what keeps others from their sessions. */
+bool tpmrm_may_administer(void)
+{
+	return capable(CAP_SYS_ADMIN);
 }

@@ -24,6 +24,7 @@ enum { TPMRM_BUFFER_SIZE = 4096 };
 /* What poll() answers with; shim.c checks them against the kernel's. */
 enum {
 	TPMRM_EPOLLIN = 0x1,
+	TPMRM_EPOLLPRI = 0x2,
 	TPMRM_EPOLLOUT = 0x4,
 	TPMRM_EPOLLERR = 0x8,
 	TPMRM_EPOLLHUP = 0x10,
@@ -43,6 +44,7 @@ void tpmrm_chip_unlock(struct tpm_chip *chip);
 int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_buffer *buffer,
 			unsigned char *message, unsigned long length);
 void tpmrm_chip_end_kernel_session(struct tpm_chip *chip);
+_Bool tpmrm_chip_holds_kernel_session(const struct tpm_chip *chip);
 _Bool tpmrm_chip_is_open(const struct tpm_chip *chip);
 
 /* The buffer that tpm_transmit_cmd() works in. */
@@ -73,5 +75,8 @@ struct mem_cgroup *tpmrm_charge_switch(struct mem_cgroup *memcg);
 
 /* The one lock operation that the kernel crate does not have. */
 int tpmrm_mutex_lock_interruptible(struct mutex *lock);
+
+/* What the calling task may do. */
+_Bool tpmrm_may_administer(void);
 
 #endif
