@@ -3,20 +3,45 @@
 //! One open descriptor: what it is doing, and what read, write, poll and close mean then.
 //!
 //! C counterpart: `tpm-dev-common.c`. A descriptor has a buffer only while a command or a
-//! response is on its way, and its lock is never held while the TPM works.
+//! response is on its way, and its lock is never held while the TPM works: the engine's bell takes
+//! it, whoever uses the engine.
 
+mod state;
+mod waiting;
+
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+mod sessions;
+
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+pub(crate) use self::sessions::{
+    Info,
+    Standing, //
+};
+
+use self::{
+    state::{
+        Inner,
+        Life,
+        Losses,
+        State, //
+    },
+    waiting::Doorbell, //
+};
 use crate::{
     bindings,
     charge::Charge,
     engine::{
+        Bell,
         Message,
+        Progress,
         SpaceId,
         UserId,
         HEADER_SIZE,
         MESSAGE_MAX, //
     },
-    manager::Manager,
+    manager::Next,
     queue,
+    service::Service,
     wait::WaitQueue, //
 };
 use core::mem;
@@ -28,10 +53,6 @@ use kernel::{
     prelude::*,
     static_lock_class,
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         new_condvar,
         new_mutex,
         Arc,
@@ -49,59 +70,26 @@ use kernel::{
 
 const READABLE: u32 = bindings::TPMRM_EPOLLIN | bindings::TPMRM_EPOLLRDNORM;
 const WRITABLE: u32 = bindings::TPMRM_EPOLLOUT | bindings::TPMRM_EPOLLWRNORM;
+const LOST: u32 = bindings::TPMRM_EPOLLPRI;
 const HUNG_UP: u32 = bindings::TPMRM_EPOLLHUP | bindings::TPMRM_EPOLLERR;
 
-/// What a descriptor is doing.
-enum State {
-    /// Nothing, and there is nothing to read. Entered at open, and when a response was read.
-    Idle,
-    /// A command that nobody waits for in a system call is in the queue.
-    Queued { message: Message, charge: Charge },
-    /// A system call or the queue's worker has the message. Entered for every change that takes
-    /// time, so that the lock need not be held.
-    Busy,
-    /// A response is there, of which `read` bytes were read: less than all of them.
-    Answered { message: Message, read: usize },
-    /// The command that was queued could not be executed.
-    Failed(Error),
-}
-
-impl State {
-    /// Whether a new command would be taken.
-    fn takes_command(&self) -> bool {
-        match self {
-            Self::Idle => true,
-            Self::Answered { read, .. } => *read > 0,
-            Self::Queued { .. } | Self::Busy | Self::Failed(_) => false,
-        }
-    }
-
-    /// Whether a read would return something.
-    fn is_readable(&self) -> bool {
-        match self {
-            Self::Answered { .. } | Self::Failed(_) => true,
-            Self::Idle | Self::Queued { .. } | Self::Busy => false,
-        }
-    }
-}
-
-/// What the lock of a descriptor protects.
-struct Inner {
-    state: State,
-    /// The space, from the first command on. Whoever made the state `Busy` may change it.
-    space: Option<SpaceId>,
+/// Whether a call may wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It may.
+    Blocking,
+    /// It may not: `O_NONBLOCK`.
+    Nonblocking,
 }
 
 /// An open descriptor.
 #[pin_data]
 pub(crate) struct Client {
-    manager: Arc<Manager>,
+    manager: Arc<Service>,
     user: UserId,
     #[pin]
     inner: Mutex<Inner>,
-    /// Whether the last descriptor was closed, so that nobody will read a response.
-    closing: Atomic<bool>,
-    /// Told about every change of the state: those who read and wait, and those who poll.
+    /// Told about every change: those who wait for a response or a session, and those who poll.
     #[pin]
     changed: CondVar,
     #[pin]
@@ -120,19 +108,12 @@ impl Client {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new(manager: Arc<Manager>, user: UserId) -> Result<Arc<Self>> {
+    pub(crate) fn new(manager: Arc<Service>, user: UserId) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 manager,
                 user,
-                inner <- new_mutex!(
-                    Inner {
-                        state: State::Idle,
-                        space: None,
-                    },
-                    "tpmrm_client"
-                ),
-                closing: Atomic::new(false),
+                inner <- new_mutex!(Inner::new(), "tpmrm_client"),
                 changed <- new_condvar!("tpmrm_client"),
                 pollers <- WaitQueue::new(c"tpmrm_client_pollers", static_lock_class!()),
                 work <- new_work!("tpmrm_client"),
@@ -141,7 +122,7 @@ impl Client {
         )
     }
 
-    /// Takes one command. When `nonblocking`, it is only queued; else it is executed.
+    /// Takes one command. It is executed, or only queued, as `mode` says.
     ///
     /// # Errors
     ///
@@ -151,16 +132,15 @@ impl Client {
     /// - `ENOMEM` when there is no memory for the command.
     /// - `EINVAL` when the size in the header is less than that of the header, or more than what
     ///   was written.
-    /// - `EPIPE` when the chip is gone.
-    /// - When not `nonblocking`, those of [`Manager::wait`] and of
-    ///   [`Next::execute`](crate::manager::Next::execute).
+    /// - `EPIPE` when the chip is gone, or the descriptor was closed because it lost a session.
+    /// - When it is executed, those of [`Self::persist`] and [`Self::execute`].
     ///
     /// None of them changes what there is to read, but that the rest of a response which was partly
-    /// read is dropped once the new command is accepted.
+    /// read is dropped once the new command has reached the engine.
     pub(crate) fn write(
         this: ArcBorrow<'_, Self>,
         source: &mut IovIterSource<'_>,
-        nonblocking: bool,
+        mode: Mode,
     ) -> Result<usize> {
         let written = source.len();
 
@@ -169,33 +149,33 @@ impl Client {
         }
 
         let before = this.begin(State::takes_command).ok_or(EBUSY)?;
-        let message = match this.receive(source, written) {
+        let mut message = match this.receive(source, written) {
             Ok(message) => message,
             Err(error) => {
                 this.set(before);
                 return Err(error);
             }
         };
-        // A response that was partly read.
-        drop(before);
 
-        if nonblocking {
+        if mode == Mode::Nonblocking {
             this.set(State::Queued {
                 message,
                 charge: Charge::current(),
             });
-            // It cannot be in the queue already: then the state would have been `Queued`.
-            if this.manager.queue().enqueue(Arc::from(this)).is_err() {
-                this.set(State::Idle);
-                return Err(EBUSY);
-            }
+            // If it is in the queue already, the worker will find the command.
+            let _ = this.manager.queue().enqueue(Arc::from(this));
             return Ok(written);
         }
 
-        match this.execute(message) {
-            Ok(message) => {
+        match Self::persist(this, || Self::execute(this, &mut message)) {
+            Ok(()) => {
                 this.set(State::Answered { message, read: 0 });
                 Ok(written)
+            }
+            // The same write may come again, and nothing has happened.
+            Err(error) if error == ERESTARTSYS => {
+                this.set(before);
+                Err(error)
             }
             Err(error) => {
                 this.set(State::Idle);
@@ -208,16 +188,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// - While a command is queued or executed: `EAGAIN` when `nonblocking`, else `ERESTARTSYS`
-    ///   when a signal arrives before the response.
+    /// - While a command is under way: `EAGAIN` when `mode` is not to wait, else `ERESTARTSYS` when
+    ///   a signal arrives before the response.
     /// - `EFAULT` when the destination cannot be written; the response stays.
     /// - What became of a queued command that could not be executed, once.
-    pub(crate) fn read(&self, dest: &mut IovIterDest<'_>, nonblocking: bool) -> Result<usize> {
+    pub(crate) fn read(&self, dest: &mut IovIterDest<'_>, mode: Mode) -> Result<usize> {
         if dest.is_empty() {
             return Ok(0);
         }
 
-        let Some((message, read)) = self.claim(nonblocking)? else {
+        let Some((message, read)) = self.claim(mode)? else {
             return Ok(0);
         };
         let unread = message.as_slice().get(read..).unwrap_or_default();
@@ -249,10 +229,13 @@ impl Client {
         let inner = self.inner.lock();
         let mut events = 0;
 
+        if inner.losses == Losses::Unseen {
+            events |= LOST;
+        }
         if inner.state.is_readable() {
             events |= READABLE;
         }
-        if gone {
+        if gone || inner.life == Life::Closed {
             events |= HUNG_UP;
         } else if inner.state.takes_command() {
             events |= WRITABLE;
@@ -260,15 +243,22 @@ impl Client {
         events
     }
 
-    /// Closes the descriptor. A queued command whose turn has not come is not executed; nothing of
-    /// the space is left in the TPM afterwards.
+    /// Closes the descriptor. A queued command whose turn has not come is not executed, and one
+    /// that waits leaves the queue; nothing of the space is left in the TPM afterwards.
     pub(crate) fn release(this: Arc<Self>) {
-        // The worker may have taken the command out of the queue, and wait for its turn.
-        this.closing.store(true, Relaxed);
+        let mut inner = this.inner.lock();
+
+        // From now on nobody queues anything. The worker may have taken the command out of the
+        // queue, and wait for its turn.
+        inner.life = Life::Released;
+        let before = mem::replace(&mut inner.state, State::Busy);
+        drop(inner);
+        drop(before);
         queue::cancel(&this);
 
         let space = this.inner.lock().space.take();
 
+        // The space holds a bell, which holds us.
         if let Some(space) = space {
             this.manager.close(space);
         }
@@ -296,9 +286,9 @@ impl Client {
         self.pollers.wake_all();
     }
 
-    /// Waits until no command is queued or executed. If there is a response then, takes it with
+    /// Waits until no command is under way. If there is a response then, takes it with
     /// the number of bytes that were read of it, and leaves the state `Busy`.
-    fn claim(&self, nonblocking: bool) -> Result<Option<(Message, usize)>> {
+    fn claim(&self, mode: Mode) -> Result<Option<(Message, usize)>> {
         let mut inner = self.inner.lock();
 
         loop {
@@ -315,9 +305,9 @@ impl Client {
                     inner.state = State::Idle;
                     return Ok(None);
                 }
-                state @ (State::Queued { .. } | State::Busy) => {
+                state @ (State::Queued { .. } | State::Busy | State::Parked { .. }) => {
                     inner.state = state;
-                    if nonblocking {
+                    if mode == Mode::Nonblocking {
                         return Err(EAGAIN);
                     }
                     if self.changed.wait_interruptible(&mut inner) {
@@ -351,7 +341,7 @@ impl Client {
         if size < HEADER_SIZE || size > written {
             return Err(EINVAL);
         }
-        if self.manager.is_gone() {
+        if self.manager.is_gone() || self.inner.lock().life == Life::Closed {
             return Err(EPIPE);
         }
 
@@ -359,20 +349,51 @@ impl Client {
         Ok(message)
     }
 
-    /// Executes a command and returns its response. The state must be `Busy`, by us.
-    fn execute(&self, mut message: Message) -> Result<Message> {
-        let next = self.manager.wait()?;
+    /// Executes a command, unless it has to wait for a session. The state must be `Busy`, by us.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::at_turn`], of [`Next::start`] and of
+    /// [`AtWork::execute`](crate::manager::AtWork::execute).
+    fn execute(this: ArcBorrow<'_, Self>, message: &mut Message) -> Result<Progress> {
+        let (next, space) = Self::at_turn(&this)?;
+        let mut work = next.start()?;
 
-        // ORDERING: A command that is executed all the same is only one that nobody needs.
-        if self.closing.load(Relaxed) {
+        this.come_back();
+        let progress = work.execute(space, message);
+
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+        this.review_losses(work.engine(), space);
+        progress
+    }
+
+    /// Waits for our turn, and has a space then. It is opened at the first use, so that a
+    /// descriptor that was never used costs nothing there, and opening one never waits for a
+    /// command of somebody else.
+    ///
+    /// # Errors
+    ///
+    /// - `EPIPE` when the last descriptor was closed.
+    /// - `ENOMEM`.
+    /// - Those of [`Manager::wait`](crate::manager::Manager::wait) and of [`Next::open`].
+    fn at_turn<'a>(this: &'a ArcBorrow<'_, Self>) -> Result<(Next<'a>, SpaceId)> {
+        let next = this.manager.wait()?;
+        let inner = this.inner.lock();
+
+        if inner.life == Life::Released {
             return Err(EPIPE);
         }
+        if let Some(space) = inner.space {
+            return Ok((next, space));
+        }
+        drop(inner);
 
-        let mut space = self.inner.lock().space;
-        let result = next.execute(&mut space, self.user, &mut message);
+        let bell: Arc<dyn Bell> = Arc::new(Doorbell(Arc::from(*this)), GFP_KERNEL_ACCOUNT)?;
+        let space = next.open(this.user, bell)?;
 
-        self.inner.lock().space = space;
-        result.map(|()| message)
+        // It is our turn, so nobody else has opened one.
+        this.inner.lock().space = Some(space);
+        Ok((next, space))
     }
 
     /// Takes the command out of the queue, as it were.
@@ -388,13 +409,21 @@ impl WorkItem for Client {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        let Some((message, charge)) = this.start() else {
+        this.leave_late();
+
+        let Some((mut message, charge)) = this.start() else {
             return;
         };
+        let borrow = this.as_arc_borrow();
 
-        this.set(match charge.scope(|| this.execute(message)) {
-            Ok(message) => State::Answered { message, read: 0 },
-            Err(error) => State::Failed(error),
-        });
+        match charge.scope(|| Self::execute(borrow, &mut message)) {
+            Ok(Progress::Answered) => this.set(State::Answered { message, read: 0 }),
+            Ok(Progress::Waits) => Self::park(borrow, message, charge),
+            Err(error) => {
+                // It may have waited before.
+                this.leave_now();
+                this.set(State::Failed(error));
+            }
+        }
     }
 }

@@ -8,24 +8,29 @@
 //!
 //! 1. [`Turn`], which is waited for with signals;
 //! 2. the lock of the chip, [`Chip::lock`];
-//! 3. the lock of the engine.
+//! 3. the lock of the engine, [`Manager::engine`];
+//! 4. the lock of one descriptor, which the engine's bells take.
 //!
 //! So whoever holds the lock of the chip, as the chip's own callbacks do, may take the engine's.
 
 use crate::{
+    alarm::Alarm,
     chip::{
         Chip,
+        ChipGuard,
         OutOfReach, //
+    },
+    desk::{
+        AtDesk,
+        Desk, //
     },
     engine::{
         Bell,
-        Clock,
         Engine,
         Message,
-        Moment,
-        News,
         Progress,
         SpaceId,
+        Span,
         UserId, //
     },
     queue::OrderedQueue,
@@ -48,23 +53,24 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::{
-        hrtimer::HrTimerExpires,
-        Delta,
-        Instant,
-        Monotonic, //
-    },
 };
+
+/// How soon the alarm may go off again: others come in between.
+const REST: Span = Span(1);
+
+/// The same when the chip could not be used, and what there was to do is still there.
+const LONG_REST: Span = Span(500);
 
 /// The state of one chip. It outlives the chip for as long as descriptors are open.
 #[pin_data]
 pub(crate) struct Manager {
-    /// Commands of descriptors that do not block. Dropped first: its work uses the rest.
+    /// Commands of descriptors that do not block, and the alarm. Dropped first: its work uses the
+    /// rest.
     queue: OrderedQueue,
     #[pin]
     turn: Turn,
     #[pin]
-    engine: Mutex<Engine>,
+    desk: Mutex<Desk>,
     /// Whether the chip was unplugged.
     gone: Atomic<bool>,
     /// Told when `gone` becomes true.
@@ -86,7 +92,7 @@ impl Manager {
             pin_init!(Self {
                 queue,
                 turn <- Turn::new(c"tpmrm_turn", static_lock_class!()),
-                engine <- new_mutex!(engine, "tpmrm_engine"),
+                desk <- new_mutex!(Desk::new(engine), "tpmrm_engine"),
                 gone: Atomic::new(false),
                 departure <- WaitQueue::new(c"tpmrm_departure", static_lock_class!()),
                 chip,
@@ -95,17 +101,28 @@ impl Manager {
         )
     }
 
+    /// Has `alarm` set from now on. It holds a reference to us, so [`Self::end`] has to be called.
+    pub(crate) fn attach(&self, alarm: Arc<Alarm>) {
+        self.desk.lock().attach(alarm);
+    }
+
+    /// Has no alarm set any more, and hands it over.
+    #[must_use = "its work may be queued"]
+    pub(crate) fn end(&self) -> Option<Arc<Alarm>> {
+        self.desk.lock().end()
+    }
+
     /// The chip that is managed.
     pub(crate) fn chip(&self) -> &Chip {
         &self.chip
     }
 
-    /// The queue of commands that nobody waits for in a system call.
+    /// The queue of work that nobody waits for in a system call.
     pub(crate) fn queue(&self) -> &OrderedQueue {
         &self.queue
     }
 
-    /// Waits until it is our turn to have a command executed.
+    /// Waits until it is our turn.
     ///
     /// # Errors
     ///
@@ -117,12 +134,21 @@ impl Manager {
         if self.is_gone() {
             return Err(EPIPE);
         }
-        self.chip.wait().map_err(|_| ERESTARTSYS)?;
-
         Ok(Next {
             manager: self,
-            _turn: turn,
+            turn,
         })
+    }
+
+    /// Locks the engine. Whoever holds the lock of the chip may take that of the engine; without
+    /// it, this may wait for a command of somebody else.
+    pub(crate) fn engine(&self) -> AtDesk<'_> {
+        AtDesk::new(self, self.desk.lock())
+    }
+
+    /// Locks the engine, if nobody else uses it.
+    pub(crate) fn try_engine(&self) -> Option<AtDesk<'_>> {
+        Some(AtDesk::new(self, self.desk.try_lock()?))
     }
 
     /// Closes `space`. Waits for its turn whatever happens, so that nothing of it is left in the
@@ -131,24 +157,42 @@ impl Manager {
         let _turn = self.turn.take_uninterruptible();
 
         match self.chip.lock() {
+            Ok(mut tpm) => self.engine().close(&mut tpm, space),
+            Err(error) if error == EPIPE => self.engine().forget(space),
+            Err(error) => self.engine().close(&mut OutOfReach(error), space),
+        }
+    }
+
+    /// Does what time has made possible. The alarm has gone off.
+    pub(crate) fn attend(&self) {
+        let _turn = self.turn.take_uninterruptible();
+
+        match self.chip.lock() {
             Ok(mut tpm) => {
-                self.engine.lock().close(&mut tpm, space);
-            }
-            Err(error) if error == EPIPE => {
-                self.engine.lock().forget(space);
+                let mut engine = self.engine();
+
+                engine.answer_alarm(REST);
+                engine.attend(&mut tpm);
             }
             Err(error) => {
-                self.engine.lock().close(&mut OutOfReach(error), space);
+                let mut engine = self.engine();
+
+                engine.answer_alarm(LONG_REST);
+                engine.attend(&mut OutOfReach(error));
             }
         }
     }
 
-    /// The chip was unplugged: whoever polls is told, and every command from now on fails.
+    /// The chip was unplugged: whoever polls or waits is told, and every command from now on
+    /// fails.
     pub(crate) fn retire(&self) {
         // ORDERING: `Release` pairs with the `Acquire` in `is_gone`. A poller that misses the
         // store has already queued itself, and is woken.
         self.gone.store(true, Release);
         self.departure.wake_all();
+        // A command that starts to wait does so under the engine's lock: either it waits by now
+        // and is called, or it will find that the chip is gone.
+        self.engine().dismiss();
     }
 
     /// Whether the chip was unplugged.
@@ -167,65 +211,93 @@ impl Manager {
 #[must_use = "somebody else comes next when this is dropped"]
 pub(crate) struct Next<'a> {
     manager: &'a Manager,
+    turn: TurnGuard<'a>,
+}
+
+impl<'a> Next<'a> {
+    /// Opens a space, which needs no TPM.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::open`].
+    pub(crate) fn open(&self, user: UserId, bell: Arc<dyn Bell>) -> Result<SpaceId> {
+        self.engine().open(user, bell)
+    }
+
+    /// Locks the engine, for what needs no TPM.
+    pub(crate) fn engine(&self) -> AtDesk<'_> {
+        self.manager.engine()
+    }
+
+    /// Waits until nobody else uses the chip, and locks it and the engine.
+    ///
+    /// # Errors
+    ///
+    /// - `ERESTARTSYS` when a signal arrived first.
+    /// - Those of [`Chip::lock`].
+    pub(crate) fn start(self) -> Result<AtWork<'a>> {
+        self.manager.chip.wait().map_err(|_| ERESTARTSYS)?;
+
+        let tpm = self.manager.chip.lock()?;
+
+        Ok(AtWork {
+            engine: self.manager.engine(),
+            tpm,
+            manager: self.manager,
+            _turn: self.turn,
+        })
+    }
+}
+
+/// The engine has the chip. Its fields are dropped in the order in which they are declared.
+#[must_use = "the chip is unlocked when this is dropped"]
+pub(crate) struct AtWork<'a> {
+    engine: AtDesk<'a>,
+    tpm: ChipGuard<'a>,
+    manager: &'a Manager,
     _turn: TurnGuard<'a>,
 }
 
-impl Next<'_> {
-    /// Executes the command in `message` for `space`, and leaves the response in `message`.
-    ///
-    /// A space is opened when there is none yet, so that a descriptor that was never used costs
-    /// nothing here, and opening one never waits for a command of somebody else.
+impl AtWork<'_> {
+    /// Executes the command in `message` for `space`, and leaves the response in `message`. When
+    /// the command waits, `message` is what it was.
     ///
     /// # Errors
     ///
     /// - `EPIPE` when the chip is gone.
-    /// - Those of [`Chip::lock`], [`Engine::open`] and [`Engine::execute`].
-    pub(crate) fn execute(
-        self,
-        space: &mut Option<SpaceId>,
-        user: UserId,
-        message: &mut Message,
-    ) -> Result {
-        let manager = self.manager;
-        let mut tpm = manager.chip.lock()?;
-        let mut engine = manager.engine.lock();
-        let id = match *space {
-            Some(id) => id,
-            None => *space.insert(engine.open(user, Arc::new(Silent, GFP_KERNEL_ACCOUNT)?)?),
-        };
+    /// - Those of [`Engine::execute`].
+    pub(crate) fn execute(&mut self, space: SpaceId, message: &mut Message) -> Result<Progress> {
+        let progress = self.engine.execute(&mut self.tpm, space, message);
 
-        // A chip that is unplugged while it works fails in ways of its own.
-        let progress = engine.execute(&mut tpm, id, message).map_err(|error| {
-            if manager.is_gone() {
-                EPIPE
-            } else {
-                error
-            }
-        })?;
-
-        if progress == Progress::Waits {
-            // Nobody waits yet.
-            engine.leave(id);
-            return Err(EAGAIN);
-        }
-        Ok(())
+        self.unless_gone(progress)
     }
-}
 
-/// A client that is told nothing yet.
-struct Silent;
+    /// Keeps `count` session numbers for `space`.
+    ///
+    /// # Errors
+    ///
+    /// - `EPIPE` when the chip is gone.
+    /// - Those of [`Engine::reserve_sessions`].
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn reserve(&mut self, space: SpaceId, count: usize) -> Result<Progress> {
+        let progress = self.engine.reserve_sessions(&mut self.tpm, space, count);
 
-impl Bell for Silent {
-    fn ring(&self, _news: News) {}
-}
+        self.unless_gone(progress)
+    }
 
-/// The kernel's monotonic time.
-pub(crate) struct SystemClock;
+    /// The engine, for what needs no TPM.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
 
-impl Clock for SystemClock {
-    fn now(&self) -> Moment {
-        let nanos = HrTimerExpires::as_nanos(&Instant::<Monotonic>::now());
-
-        Moment(u64::try_from(Delta::from_nanos(nanos).as_millis()).unwrap_or_default())
+    /// A chip that is unplugged while it works fails in ways of its own, and nothing is worth
+    /// waiting for.
+    fn unless_gone(&self, progress: Result<Progress>) -> Result<Progress> {
+        match progress {
+            Ok(Progress::Answered) => Ok(Progress::Answered),
+            _ if self.manager.is_gone() => Err(EPIPE),
+            progress => progress,
+        }
     }
 }

@@ -7,10 +7,14 @@
 
 use crate::{
     bindings,
-    client::Client,
+    client::{
+        Client,
+        Mode, //
+    },
     engine::UserId,
     manager::Manager,
-    registry, //
+    registry,
+    service::Service, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -40,6 +44,9 @@ use kernel::{
         Opaque, //
     },
 };
+
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use kernel::uaccess::UserPtr;
 
 /// Tells the node of one chip from that of another. It says nothing else.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,7 +87,7 @@ impl NodeId {
 /// `before` are the operations that the node had before us; they stay valid at least as long as
 /// the node.
 pub(crate) struct Takeover {
-    manager: Arc<Manager>,
+    service: Arc<Service>,
     before: NonNull<file_operations>,
 }
 
@@ -88,22 +95,22 @@ pub(crate) struct Takeover {
 unsafe impl Send for Takeover {}
 
 impl Takeover {
-    /// Takes over the node of the chip that `manager` manages.
+    /// Takes over the node of the chip that `service` is for.
     ///
     /// # Errors
     ///
     /// `ENODEV` when the node has no operations: it is left that way.
-    pub(crate) fn new(manager: Arc<Manager>) -> Result<Self> {
-        let chip = manager.chip().as_ptr();
+    pub(crate) fn new(service: Arc<Service>) -> Result<Self> {
+        let chip = service.chip().as_ptr();
 
-        // SAFETY: `manager` holds a reference to the chip. The table is constant, and stays until
+        // SAFETY: `service` holds a reference to the chip. The table is constant, and stays until
         // `settle` was called after the last takeover ended.
         let before = unsafe { bindings::tpmrm_node_swap(chip, &OPERATIONS.0) };
 
         match NonNull::new(before.cast_mut()) {
             // INVARIANT: The TPM core points the node to a table of its own, and as long as the
             // node exists so does the core.
-            Some(before) => Ok(Self { manager, before }),
+            Some(before) => Ok(Self { service, before }),
             None => {
                 // SAFETY: As above; a null pointer is what the node had.
                 unsafe { bindings::tpmrm_node_swap(chip, before) };
@@ -112,18 +119,18 @@ impl Takeover {
         }
     }
 
-    /// The manager whose node was taken over.
-    pub(crate) fn manager(&self) -> &Arc<Manager> {
-        &self.manager
+    /// Who serves the node.
+    pub(crate) fn service(&self) -> &Arc<Service> {
+        &self.service
     }
 }
 
 impl Drop for Takeover {
     fn drop(&mut self) {
-        // SAFETY: `manager` holds a reference to the chip, and by the type invariant the table is
+        // SAFETY: `service` holds a reference to the chip, and by the type invariant the table is
         // valid.
         unsafe {
-            bindings::tpmrm_node_swap(self.manager.chip().as_ptr(), self.before.as_ptr());
+            bindings::tpmrm_node_swap(self.service.chip().as_ptr(), self.before.as_ptr());
         }
     }
 }
@@ -167,6 +174,11 @@ static OPERATIONS: Operations = Operations(file_operations {
     read_iter: Some(read_iter),
     write_iter: Some(write_iter),
     poll: Some(poll),
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    unlocked_ioctl: Some(ioctl),
+    // The structures are the same for 32-bit programs.
+    #[cfg(all(CONFIG_TCG_TPM_RM_EXHAUSTION, CONFIG_COMPAT))]
+    compat_ioctl: kernel::bindings::compat_ptr_ioctl,
     ..pin_init::zeroed()
 });
 
@@ -207,10 +219,10 @@ unsafe extern "C" fn read_iter(kiocb: *mut kiocb, iter: *mut iov_iter) -> isize 
     let request = unsafe { Kiocb::<Arc<Client>>::from_raw(kiocb) };
     // SAFETY: The VFS hands over a valid vector to be written to, which is ours during the call.
     let dest = unsafe { IovIterDest::from_raw(iter) };
-    // SAFETY: The request is valid.
-    let nonblocking = unsafe { is_nonblocking(kiocb) };
+    // SAFETY: The request is valid, and as long as it is so is its file.
+    let mode = unsafe { mode((*kiocb).ki_filp) };
 
-    transferred(request.file().read(dest, nonblocking))
+    transferred(request.file().read(dest, mode))
 }
 
 /// # Safety
@@ -221,10 +233,10 @@ unsafe extern "C" fn write_iter(kiocb: *mut kiocb, iter: *mut iov_iter) -> isize
     let request = unsafe { Kiocb::<Arc<Client>>::from_raw(kiocb) };
     // SAFETY: The VFS hands over a valid vector to be read from, which is ours during the call.
     let source = unsafe { IovIterSource::from_raw(iter) };
-    // SAFETY: The request is valid.
-    let nonblocking = unsafe { is_nonblocking(kiocb) };
+    // SAFETY: The request is valid, and as long as it is so is its file.
+    let mode = unsafe { mode((*kiocb).ki_filp) };
 
-    transferred(Client::write(request.file(), source, nonblocking))
+    transferred(Client::write(request.file(), source, mode))
 }
 
 /// # Safety
@@ -242,17 +254,36 @@ unsafe extern "C" fn poll(file: *mut file, table: *mut poll_table_struct) -> __p
     client.events()
 }
 
-/// Whether the file of a request is in non-blocking mode now.
+/// # Safety
+///
+/// To be called by the VFS only, as `unlocked_ioctl` of a file that `open` opened.
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+unsafe extern "C" fn ioctl(file: *mut file, command: c_uint, argument: c_ulong) -> c_long {
+    // SAFETY: `open` put the client there, and it stays there until `release`.
+    let client = unsafe { Arc::<Client>::borrow((*file).private_data) };
+    // SAFETY: The VFS hands over a valid file.
+    let mode = unsafe { mode(file) };
+
+    match crate::ioctl::ioctl(client, mode, command, UserPtr::from_addr(argument)) {
+        Ok(()) => 0,
+        // CAST: Never narrower.
+        Err(error) => error.to_errno() as c_long,
+    }
+}
+
+/// Whether a call may wait, as `file` is now.
 ///
 /// # Safety
 ///
-/// `kiocb` must be a valid request of the VFS.
-unsafe fn is_nonblocking(kiocb: *const kiocb) -> bool {
-    // SAFETY: By the caller's promise the request is valid, and as long as it is so is its file.
-    // No position of the file is in use: it has none.
-    let file = unsafe { File::from_raw_file((*kiocb).ki_filp) };
+/// `file` must be valid.
+unsafe fn mode(file: *const file) -> Mode {
+    // SAFETY: By the caller's promise the file is valid. No position of it is in use: it has none.
+    let file = unsafe { File::from_raw_file(file) };
 
-    file.flags() & O_NONBLOCK != 0
+    match file.flags() & O_NONBLOCK {
+        0 => Mode::Blocking,
+        _ => Mode::Nonblocking,
+    }
 }
 
 /// The number of bytes, or the error, as the VFS wants it.

@@ -8,25 +8,19 @@
 use crate::{
     chip::Chip,
     client::Client,
+    clock::SystemClock,
     engine::{
         Engine,
-        Limits,
         UserId, //
     },
-    manager::{
-        Manager,
-        SystemClock, //
-    },
-    module_parameters,
     node::{
         NodeId,
         Takeover, //
     },
+    parameters,
+    service::Service, //
 };
-use core::{
-    borrow::Borrow,
-    mem, //
-};
+use core::mem;
 use kernel::{
     bindings,
     prelude::*,
@@ -67,15 +61,15 @@ impl Drop for Registry {
 ///
 /// `ENXIO` when the chip went away while its node was being opened, and those of [`Client::new`].
 pub(crate) fn open(node: NodeId, user: UserId) -> Result<Arc<Client>> {
-    let manager = SERVED
+    let service = SERVED
         .lock()
         .iter()
-        .map(Takeover::manager)
-        .find(|manager| NodeId::of_manager(manager) == node)
+        .map(Takeover::service)
+        .find(|service| NodeId::of_manager(service) == node)
         .cloned()
         .ok_or(ENXIO)?;
 
-    Client::new(manager, user)
+    Client::new(service, user)
 }
 
 /// Serves the chip of a node. When that is not possible, the node stays as it is.
@@ -109,27 +103,27 @@ pub(crate) unsafe extern "C" fn node_removed(node: *mut bindings::device) {
         let mut served = SERVED.lock();
         let index = served
             .iter()
-            .position(|takeover| NodeId::of_manager(takeover.manager()) == node);
+            .position(|takeover| NodeId::of_manager(takeover.service()) == node);
 
         index.and_then(|index| served.remove(index).ok())
     };
 
     if let Some(takeover) = takeover {
-        takeover.manager().retire();
+        takeover.service().retire();
     }
 }
 
-/// Makes a manager for `chip` and takes its node over.
+/// Has `chip` managed and takes its node over.
 fn serve(chip: Chip) -> Result {
     let engine = probe(&chip)?;
-    let manager = Manager::new(chip, engine)?;
+    let service = Service::new(chip, engine)?;
     let mut served = SERVED.lock();
 
     // First the memory: the chip has to be in the list as soon as its node can be opened.
     served.reserve(1, GFP_KERNEL)?;
-    let takeover = Takeover::new(manager)?;
+    let takeover = Takeover::new(service)?;
     // Once for a chip, as its own driver does when it finds it.
-    pr_info!("{}: served from now on\n", takeover.manager().chip().name());
+    pr_info!("{}: served from now on\n", takeover.service().chip().name());
     served.push(takeover, GFP_KERNEL)?;
     Ok(())
 }
@@ -138,16 +132,5 @@ fn serve(chip: Chip) -> Result {
 fn probe(chip: &Chip) -> Result<Engine> {
     let mut tpm = chip.lock()?;
 
-    Engine::probe(&mut tpm, &SystemClock, limits())
-}
-
-/// What the module's parameters say.
-fn limits() -> Limits {
-    // Some kernels hand out the value, others a reference to it.
-    let value = module_parameters::max_objects.value();
-    let max_objects: u32 = *Borrow::<u32>::borrow(&value);
-
-    Limits {
-        objects_per_space: usize::try_from(max_objects).unwrap_or(usize::MAX),
-    }
+    Engine::probe(&mut tpm, &SystemClock, parameters::limits())
 }

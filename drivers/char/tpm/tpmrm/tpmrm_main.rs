@@ -5,17 +5,24 @@
 //! What happens to a command is decided in [`engine`], which knows nothing of the kernel; the
 //! other modules connect it to chips and to programs.
 
+mod alarm;
 mod bindings;
 mod charge;
 mod chip;
 mod class;
 mod client;
+mod clock;
+mod desk;
 mod discovery;
 mod engine;
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+mod ioctl;
 mod manager;
 mod node;
+mod parameters;
 mod queue;
 mod registry;
+mod service;
 mod turn;
 mod wait;
 
@@ -31,12 +38,6 @@ module! {
     authors: ["The tpmrm developers"],
     description: "TPM 2.0 resource manager",
     license: "GPL",
-    params: {
-        max_objects: u32 {
-            default: 256,
-            description: "How many transient objects one open descriptor can have (default 256)",
-        },
-    },
 }
 
 /// The module. Its fields are dropped in the order in which they are declared.

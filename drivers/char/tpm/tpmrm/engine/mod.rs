@@ -18,8 +18,6 @@
 //! C counterpart: `tpm2-space.c`.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "the kernel's side of waiting is not there yet")]
-#![allow(unused_imports, reason = "the same")]
 #![allow(
     unreachable_pub,
     reason = "programs on the host that test the engine are other crates"
