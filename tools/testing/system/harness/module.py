@@ -16,6 +16,26 @@ def is_loaded():
     return os.path.exists(FOLDER)
 
 
+def parameter(name):
+    with open(f"{FOLDER}/parameters/{name}") as file:
+        return file.read().strip()
+
+
+def set_parameter(name, value):
+    """Sets a parameter until the end of the test: the runner puts back what there was."""
+    with open(f"{FOLDER}/parameters/{name}", "w") as file:
+        file.write(str(value))
+
+
+def parameters():
+    """All that can be read and written."""
+    try:
+        names = os.listdir(f"{FOLDER}/parameters")
+    except FileNotFoundError:
+        return {}
+    return {name: parameter(name) for name in names if os.stat(f"{FOLDER}/parameters/{name}").st_mode & 0o200}
+
+
 def references():
     """How many open descriptors keep the module from being unloaded."""
     with open(f"{FOLDER}/refcnt") as file:
@@ -47,9 +67,9 @@ def checked(result):
         raise OSError(number, os.strerror(number))
 
 
-def load(path):
+def load(path, options=""):
     with open(path, "rb") as file:
-        checked(libc.syscall(SYS_FINIT_MODULE, file.fileno(), b"", 0))
+        checked(libc.syscall(SYS_FINIT_MODULE, file.fileno(), options.encode(), 0))
 
 
 def unload():

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 
-from . import tss
+from . import module, tss
 
 # What a test says of the C driver, in whose guest it runs too, as control.
 PASSES = "passes"
@@ -86,11 +86,20 @@ def turned(name, word, why):
 
 def attempt(item, quiet=False):
     """Runs one test; returns the word for its result, and why."""
+    before = module.parameters()
     word, why = in_process(item, quiet)
+    put_back(before)
     remains = empty_the_tpm()
     if remains and word == "ok":
         return "not ok", f"leaves in the TPM {remains}"
     return word, why
+
+
+def put_back(parameters):
+    """The module's parameters that a test set are not for the next one."""
+    for name, value in module.parameters().items():
+        if parameters.get(name, value) != value:
+            module.set_parameter(name, parameters[name])
 
 
 def in_process(item, quiet):

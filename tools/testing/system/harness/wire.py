@@ -7,9 +7,12 @@ NO_SESSIONS = 0x8001
 SESSIONS = 0x8002
 
 # Commands.
+EVICT_CONTROL = 0x120
 CLEAR = 0x126
 CREATE_PRIMARY = 0x131
+DICTIONARY_ATTACK_LOCK_RESET = 0x139
 SEQUENCE_COMPLETE = 0x13E
+POLICY_SECRET = 0x151
 HMAC = 0x155
 SEQUENCE_UPDATE = 0x15C
 CONTEXT_LOAD = 0x161
@@ -41,21 +44,30 @@ CFB = 0x43
 OWNER = 0x40000001
 NO_HIERARCHY = 0x40000007
 PASSWORD = 0x40000009
+LOCKOUT = 0x4000000A
 PLATFORM = 0x4000000C
 FIRST_TRANSIENT = 0x80000000
 FIRST_LOADED_SESSION = 0x02000000
 FIRST_SAVED_SESSION = 0x03000000
+
+# Kinds of sessions.
+HMAC_SESSION, POLICY_SESSION = 0, 1
 
 # Response codes; the layer of a resource manager is added by whoever decides.
 MANAGER = 11 << 16
 COMMAND_CODE = 0x143
 OBJECT_MEMORY = 0x902
 SESSION_MEMORY = 0x903
+SESSION_HANDLES = 0x905
 REFERENCE_H0 = 0x910
 REFERENCE_S0 = 0x918
 
 HANDLES = 1
 PROPERTIES = 6
+
+# Properties.
+MOST_ACTIVE_SESSIONS = 0x111
+LOCKOUT_COUNTER = 0x20E
 
 HEADER = struct.Struct(">HII")
 
@@ -74,12 +86,15 @@ def sized(data):
     return struct.pack(">H", len(data)) + data
 
 
-def command(code, handles=(), parameters=b"", sessions=()):
-    """A whole command; sessions are handles that authorize with an empty password."""
+CONTINUE_SESSION, AUDIT = 0x01, 0x80
+
+
+def command(code, handles=(), parameters=b"", sessions=(), attributes=CONTINUE_SESSION, password=b""):
+    """A whole command; sessions are handles that authorize with a password, which is empty as a rule."""
     body = b"".join(struct.pack(">I", handle) for handle in handles)
     if sessions:
-        # A nonce, the attributes (continueSession) and an HMAC or password.
-        area = b"".join(struct.pack(">IHBH", handle, 0, 1, 0) for handle in sessions)
+        # A nonce, the attributes and an HMAC or password.
+        area = b"".join(struct.pack(">IHB", handle, 0, attributes) + sized(password) for handle in sessions)
         body += struct.pack(">I", len(area)) + area
     body += parameters
     tag = SESSIONS if sessions else NO_SESSIONS
