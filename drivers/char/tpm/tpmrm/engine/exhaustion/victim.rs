@@ -102,7 +102,8 @@ impl Ledger<'_> {
         };
         // Who has less than his share loses nothing to himself while others owe him something.
         let spares_own = self.holding(seeker.user, share) == Holding::BelowShare
-            && candidates().any(|candidate| !self.is_own(&candidate, seeker));
+            && (self.has_kept_too_much(seeker.user, share)
+                || candidates().any(|candidate| !self.is_own(&candidate, seeker)));
         let candidates =
             candidates().filter(|candidate| !spares_own || !self.is_own(candidate, seeker));
         let mut next = None;
@@ -187,6 +188,16 @@ impl Ledger<'_> {
                 from: stray.ends(self.lease()),
             }),
         }
+    }
+
+    /// Whether numbers are kept for another user who has more than the fair share: they come back
+    /// within a lease, if nobody fetches them.
+    fn has_kept_too_much(&self, seeker: UserId, share: usize) -> bool {
+        let queue = &self.exhaustion.queue;
+
+        queue
+            .users()
+            .any(|user| user != seeker && self.held_by(user) > share && queue.kept_for(user) > 0)
     }
 
     /// Whether the number of the session would be one that the space of `seeker` may have.

@@ -303,3 +303,29 @@ fn g7_a_victim_that_cannot_be_flushed_is_not_lost_twice() {
 fn rh_saved() -> u32 {
     harness::tpm::rh::SAVED_SESSION
 }
+
+#[test]
+fn g7_who_has_less_than_his_share_loses_nothing_to_himself_while_numbers_are_kept_for_others() {
+    let rig = numbers(4);
+    let (first, second) = (rig.open(CAROL), rig.open(CAROL));
+    let held = hold(&first, 1);
+    let hog = rig.open(BOB);
+    hold(&hog, 3);
+    // Bob has others renew all that he has, and nobody fetches it.
+    let slow: Vec<_> = (0..3).map(|_| rig.open(BOB)).collect();
+    for space in &slow {
+        waits(space);
+    }
+    rig.pass(LEASE);
+    rig.settle();
+    assert!(slow.iter().all(|space| space.is_called()));
+    // Carol's one session is older than a lease, and she has less than her share.
+    waits(&second);
+    rig.settle();
+    assert_eq!(living(&rig, &first, &held), held);
+    let (_, waited) = taking(|| rig.pass_until_called(&second));
+    assert!(waited <= LEASE, "{waited}");
+    fetch(&second);
+    assert_eq!(living(&rig, &first, &held), held);
+    assert_eq!(first.news(), []);
+}
