@@ -8,6 +8,7 @@
 
 #include <linux/tpmrm.h>
 
+#include "barrier.h"
 #include "parameters.h"
 #include "shim.h"
 

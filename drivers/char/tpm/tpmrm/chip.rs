@@ -5,6 +5,7 @@
 //! C counterpart: `tpm_try_get_ops()`, `tpm_put_ops()` and `tpm_transmit_cmd()`.
 
 use crate::{
+    barrier::Gate,
     bindings,
     engine::{
         Message,
@@ -19,22 +20,48 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// A reference to a TPM 2.0 chip, with the buffer that its commands are sent from.
+/// The buffer that commands are sent from.
 ///
 /// # Invariants
 ///
-/// `raw` is a chip whose node was added, and we own one reference to it. `buffer` is valid, and
-/// only who holds the chip's lock uses it.
+/// The buffer is valid, and ours alone.
+struct Buffer(NonNull<bindings::tpmrm_buffer>);
+
+impl Buffer {
+    fn new() -> Result<Self> {
+        // SAFETY: This only allocates.
+        let buffer = unsafe { bindings::tpmrm_buffer_new() };
+
+        // INVARIANT: The buffer was just made for us.
+        NonNull::new(buffer).map(Self).ok_or(ENOMEM)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the buffer is ours, and this is the last use of it.
+        unsafe { bindings::tpmrm_buffer_free(self.0.as_ptr()) };
+    }
+}
+
+/// A reference to a TPM 2.0 chip, and what is needed to send it commands.
+///
+/// # Invariants
+///
+/// `raw` is a chip whose node was added, and we own one reference to it. Only who has the chip to
+/// himself uses `buffer`: who holds its lock, or is called while somebody else's command is on its
+/// way to it.
 pub(crate) struct Chip {
     raw: NonNull<bindings::tpm_chip>,
-    buffer: NonNull<bindings::tpmrm_buffer>,
+    buffer: Buffer,
+    gate: Gate,
 }
 
 // SAFETY: A reference to a chip may be given back by any thread, and so may the buffer.
 unsafe impl Send for Chip {}
 
 // SAFETY: What `&Chip` offers is the lock of the chip, which any thread may take, and values that
-// do not change while there is a reference. The buffer is used under the lock only.
+// do not change while there is a reference. The buffer is used by one thread at a time.
 unsafe impl Sync for Chip {}
 
 impl Chip {
@@ -42,33 +69,34 @@ impl Chip {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` when there is no memory for the buffer.
+    /// `ENOMEM`.
     ///
     /// # Safety
     ///
     /// `node` must be a valid device of the resource-managed class of the TPM core.
     pub(crate) unsafe fn of_node(node: *mut kernel::bindings::device) -> Result<Self> {
-        // SAFETY: This only allocates.
-        let buffer = NonNull::new(unsafe { bindings::tpmrm_buffer_new() }).ok_or(ENOMEM)?;
-
+        let buffer = Buffer::new()?;
+        let gate = Gate::new()?;
         // SAFETY: By the caller's promise `node` is the device within a chip, and a valid device
         // of a chip holds a reference to the chip.
         let raw = unsafe { bindings::tpmrm_chip_of_node(node) };
 
-        match NonNull::new(raw) {
-            // INVARIANT: The helper took the reference that we own; the buffer is new.
-            Some(raw) => Ok(Self { raw, buffer }),
-            None => {
-                // SAFETY: The buffer is ours, and nobody has seen it.
-                unsafe { bindings::tpmrm_buffer_free(buffer.as_ptr()) };
-                Err(ENODEV)
-            }
-        }
+        // INVARIANT: The helper took the reference that we own; the buffer is new.
+        Ok(Self {
+            raw: NonNull::new(raw).ok_or(ENODEV)?,
+            buffer,
+            gate,
+        })
     }
 
     /// The chip, for helpers that need it.
     pub(crate) fn as_ptr(&self) -> *mut bindings::tpm_chip {
         self.raw.as_ptr()
+    }
+
+    /// What tells our commands from those of others.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The name of the device node.
@@ -105,13 +133,70 @@ impl Chip {
             _not_send: NotThreadSafe,
         })
     }
+
+    /// Sends the command in `message` and puts the response in its place.
+    ///
+    /// # Errors
+    ///
+    /// Those of the transport, and `EINVAL` when the command or its room is too small.
+    ///
+    /// # Safety
+    ///
+    /// The caller must hold the chip's lock, or be in an [`Interlude`].
+    unsafe fn transmit(&self, message: &mut Message) -> Result {
+        let length = message.len();
+        let room = message.room();
+
+        if room.len() < bindings::TPMRM_BUFFER_SIZE as usize {
+            return Err(EINVAL);
+        }
+
+        // SAFETY: By the type invariant the chip is valid, and by the caller's promise it takes
+        // commands and nobody else uses the buffer or the gate. `room` is writable for the size
+        // that the helper asks for, as was just checked.
+        let answered = unsafe {
+            bindings::tpmrm_chip_transmit(
+                self.as_ptr(),
+                self.gate.as_ptr(),
+                self.buffer.0.as_ptr(),
+                room.as_mut_ptr(),
+                length,
+            )
+        };
+
+        match usize::try_from(answered) {
+            Ok(answered) => {
+                message.set_len(answered);
+                Ok(())
+            }
+            Err(_) => Err(Error::from_errno(answered)),
+        }
+    }
+
+    /// Whether the kernel keeps a session for itself.
+    ///
+    /// # Safety
+    ///
+    /// The caller must hold the chip's lock, or be in an [`Interlude`].
+    unsafe fn kernel_holds_session(&self) -> bool {
+        // SAFETY: By the type invariant the chip is valid. By the caller's promise nobody changes
+        // the session.
+        unsafe { bindings::tpmrm_chip_holds_kernel_session(self.as_ptr()) }
+    }
+
+    /// Whether somebody has the raw node open.
+    fn neighbours(&self) -> Neighbours {
+        // SAFETY: By the type invariant the chip is valid.
+        if unsafe { bindings::tpmrm_chip_is_open(self.as_ptr()) } {
+            Neighbours::Possible
+        } else {
+            Neighbours::Absent
+        }
+    }
 }
 
 impl Drop for Chip {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the buffer is ours; there is no guard, since a guard
-        // borrows `self`.
-        unsafe { bindings::tpmrm_buffer_free(self.buffer.as_ptr()) };
         // SAFETY: By the type invariant we own a reference, and this is the last use of it.
         unsafe { bindings::tpmrm_chip_put(self.raw.as_ptr()) };
     }
@@ -131,51 +216,24 @@ pub(crate) struct ChipGuard<'a> {
 
 impl Tpm for ChipGuard<'_> {
     fn transmit(&mut self, message: &mut Message) -> Result {
-        let length = message.len();
-        let room = message.room();
-
-        if room.len() < bindings::TPMRM_BUFFER_SIZE as usize {
-            return Err(EINVAL);
-        }
-
-        // SAFETY: By the type invariants the lock of the chip is held, so that the chip takes
-        // commands and nobody else uses the buffer. `room` is writable for the size that the
-        // helper asks for, as was just checked.
-        let answered = unsafe {
-            bindings::tpmrm_chip_transmit(
-                self.chip.as_ptr(),
-                self.chip.buffer.as_ptr(),
-                room.as_mut_ptr(),
-                length,
-            )
-        };
-
-        match usize::try_from(answered) {
-            Ok(answered) => {
-                message.set_len(answered);
-                Ok(())
-            }
-            Err(_) => Err(Error::from_errno(answered)),
-        }
+        // SAFETY: By the type invariant we hold the lock of the chip.
+        unsafe { self.chip.transmit(message) }
     }
 
     fn end_kernel_session(&mut self) {
         // SAFETY: By the type invariant the lock of the chip is held, which protects the session.
-        unsafe { bindings::tpmrm_chip_end_kernel_session(self.chip.as_ptr()) };
+        unsafe {
+            bindings::tpmrm_chip_end_kernel_session(self.chip.as_ptr(), self.chip.gate.as_ptr());
+        }
     }
 
     fn kernel_holds_session(&self) -> bool {
-        // SAFETY: By the type invariant the lock of the chip is held, which protects the session.
-        unsafe { bindings::tpmrm_chip_holds_kernel_session(self.chip.as_ptr()) }
+        // SAFETY: By the type invariant we hold the lock of the chip.
+        unsafe { self.chip.kernel_holds_session() }
     }
 
     fn neighbours(&self) -> Neighbours {
-        // SAFETY: By the type invariant the chip is valid.
-        if unsafe { bindings::tpmrm_chip_is_open(self.chip.as_ptr()) } {
-            Neighbours::Possible
-        } else {
-            Neighbours::Absent
-        }
+        self.chip.neighbours()
     }
 }
 
@@ -183,6 +241,52 @@ impl Drop for ChipGuard<'_> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant we hold the lock.
         unsafe { bindings::tpmrm_chip_unlock(self.chip.as_ptr()) };
+    }
+}
+
+/// The chip at the moment when somebody else's command is about to be given to it. It is ready for
+/// commands, and ours come first.
+///
+/// # Invariants
+///
+/// This task is sending a command to `chip`, which has not got it yet: it holds the chip's lock, or
+/// is taking the chip out of service, which nobody else can use any more then.
+pub(crate) struct Interlude<'a> {
+    chip: &'a Chip,
+    _not_send: NotThreadSafe,
+}
+
+impl<'a> Interlude<'a> {
+    /// # Safety
+    ///
+    /// To be called when a barrier announces a command for `chip`; the interlude must not outlive
+    /// the announcement.
+    pub(crate) unsafe fn new(chip: &'a Chip) -> Self {
+        // INVARIANT: A command is announced before the chip gets it, by the task that sends it.
+        Self {
+            chip,
+            _not_send: NotThreadSafe,
+        }
+    }
+}
+
+impl Tpm for Interlude<'_> {
+    fn transmit(&mut self, message: &mut Message) -> Result {
+        // SAFETY: By the type invariant the chip is ready, and ours.
+        unsafe { self.chip.transmit(message) }
+    }
+
+    fn end_kernel_session(&mut self) {
+        // The command that is announced may be about that session.
+    }
+
+    fn kernel_holds_session(&self) -> bool {
+        // SAFETY: By the type invariant the chip is ours.
+        unsafe { self.chip.kernel_holds_session() }
+    }
+
+    fn neighbours(&self) -> Neighbours {
+        self.chip.neighbours()
     }
 }
 

@@ -13,7 +13,9 @@ use crate::{
         Engine,
         Span, //
     },
-    manager::Manager, //
+    manager::Manager,
+    parameters,
+    sleep, //
 };
 use core::ops::{
     Deref,
@@ -46,8 +48,13 @@ impl Desk {
 
     /// The terms may have been changed since the last time.
     fn renew_terms(&mut self) {
+        self.engine.set_idle(if sleep::is_near() {
+            Span(0)
+        } else {
+            parameters::idle()
+        });
         #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
-        self.engine.set_terms(crate::parameters::terms());
+        self.engine.set_terms(parameters::terms());
     }
 
     /// Sets the alarm no more: see [`AlarmSetting::end`].

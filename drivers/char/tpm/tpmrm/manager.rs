@@ -11,13 +11,15 @@
 //! 3. the lock of the engine, [`Manager::engine`];
 //! 4. the lock of one descriptor, which the engine's bells take.
 //!
-//! So whoever holds the lock of the chip, as the chip's own callbacks do, may take the engine's.
+//! So whoever holds the lock of the chip may take the engine's. That is what everybody who sends a
+//! command to the chip does, when there is a [`barrier`](crate::barrier).
 
 use crate::{
     alarm::Alarm,
     chip::{
         Chip,
         ChipGuard,
+        Interlude,
         OutOfReach, //
     },
     desk::{
@@ -25,7 +27,9 @@ use crate::{
         Desk, //
     },
     engine::{
+        Barrier,
         Bell,
+        Counters,
         Engine,
         Message,
         Progress,
@@ -60,6 +64,9 @@ const REST: Span = Span(1);
 
 /// The same when the chip could not be used, and what there was to do is still there.
 const LONG_REST: Span = Span(500);
+
+/// What an out-of-reach TPM holds stays there for longer than anybody can ask for.
+const FOR_LONG: Span = Span(1 << 32);
 
 /// The state of one chip. It outlives the chip for as long as descriptors are open.
 #[pin_data]
@@ -178,9 +185,42 @@ impl Manager {
                 let mut engine = self.engine();
 
                 engine.answer_alarm(LONG_REST);
+                // What cannot be saved would be given up. The next command is when to ask again.
+                engine.set_idle(FOR_LONG);
                 engine.attend(&mut OutOfReach(error));
             }
         }
+    }
+
+    /// Whether others' commands are announced to us from now on. If they are not, the TPM is empty
+    /// afterwards and stays that way.
+    pub(crate) fn set_barrier(&self, barrier: Barrier) {
+        let _turn = self.turn.take_uninterruptible();
+
+        match self.chip.lock() {
+            Ok(mut tpm) => self.engine().set_barrier(&mut tpm, barrier),
+            Err(error) => self.engine().set_barrier(&mut OutOfReach(error), barrier),
+        }
+    }
+
+    /// Empties the TPM, if it can be reached.
+    pub(crate) fn vacate(&self) {
+        let _turn = self.turn.take_uninterruptible();
+
+        if let Ok(mut tpm) = self.chip.lock() {
+            self.engine().vacate(&mut tpm);
+        }
+    }
+
+    /// Empties the TPM: somebody else's command comes next. What does not succeed is no reason to
+    /// stop that.
+    pub(crate) fn vacate_for_others(&self, tpm: &mut Interlude<'_>) {
+        self.engine().vacate(tpm);
+    }
+
+    /// What was done so far.
+    pub(crate) fn counters(&self) -> Counters {
+        self.engine().counters()
     }
 
     /// The chip was unplugged: whoever polls or waits is told, and every command from now on

@@ -14,6 +14,7 @@ enum {
 };
 
 unsigned int tpmrm_parameter_max_objects(void);
+unsigned int tpmrm_parameter_idle_ms(void);
 unsigned int tpmrm_parameter_session_lease_ms(void);
 unsigned int tpmrm_parameter_session_wait_ms(void);
 unsigned int tpmrm_parameter_kernel_reserve(void);

@@ -6,13 +6,15 @@
 
 use crate::{
     bindings,
-    engine::Limits, //
+    engine::{
+        Limits,
+        Span, //
+    },
 };
 
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 use crate::engine::{
     LossPolicy,
-    Span,
     Terms, //
 };
 
@@ -22,6 +24,12 @@ pub(crate) fn limits() -> Limits {
         // SAFETY: This only reads a variable of the module, in one piece.
         objects_per_space: count(unsafe { bindings::tpmrm_parameter_max_objects() }),
     }
+}
+
+/// For how long contexts stay in the TPM when no command comes.
+pub(crate) fn idle() -> Span {
+    // SAFETY: This only reads a variable of the module, in one piece.
+    Span(unsafe { bindings::tpmrm_parameter_idle_ms() }.into())
 }
 
 /// The terms under which sessions are had.

@@ -6,11 +6,14 @@
 //! global variable. Its lock is held for looking something up and for changing the list.
 
 use crate::{
+    barrier::Barrier,
     chip::Chip,
     client::Client,
     clock::SystemClock,
+    counters::CountersFile,
     engine::{
         Engine,
+        Span,
         UserId, //
     },
     node::{
@@ -29,7 +32,22 @@ use kernel::{
 
 kernel::sync::global_lock! {
     // SAFETY: `Registry::new` initialises it before anybody can use it.
-    unsafe(uninit) static SERVED: Mutex<KVec<Takeover>> = KVec::new();
+    unsafe(uninit) static SERVED: Mutex<KVec<Served>> = KVec::new();
+}
+
+/// A chip that we serve. Its fields are dropped in the order in which they are declared.
+struct Served {
+    /// Nobody opens the node any more.
+    takeover: Takeover,
+    /// Then the TPM is left empty.
+    _barrier: Option<Barrier>,
+    _counters: Option<CountersFile>,
+}
+
+impl Served {
+    fn service(&self) -> &Arc<Service> {
+        self.takeover.service()
+    }
 }
 
 /// The list of the chips that we serve, empty at first. There is one, in the module.
@@ -64,7 +82,7 @@ pub(crate) fn open(node: NodeId, user: UserId) -> Result<Arc<Client>> {
     let service = SERVED
         .lock()
         .iter()
-        .map(Takeover::service)
+        .map(Served::service)
         .find(|service| NodeId::of_manager(service) == node)
         .cloned()
         .ok_or(ENXIO)?;
@@ -99,17 +117,39 @@ pub(crate) unsafe extern "C" fn node_added(node: *mut bindings::device) -> c_int
 pub(crate) unsafe extern "C" fn node_removed(node: *mut bindings::device) {
     // SAFETY: The driver core hands over valid devices, and of this class by the promise above.
     let node = unsafe { NodeId::of_device(node) };
-    let takeover = {
-        let mut served = SERVED.lock();
-        let index = served
+    let served = {
+        let mut list = SERVED.lock();
+        let index = list
             .iter()
-            .position(|takeover| NodeId::of_manager(takeover.service()) == node);
+            .position(|served| NodeId::of_manager(served.service()) == node);
 
-        index.and_then(|index| served.remove(index).ok())
+        index.and_then(|index| list.remove(index).ok())
     };
 
-    if let Some(takeover) = takeover {
-        takeover.service().retire();
+    // Without the lock: this waits for whoever uses the chip.
+    if let Some(served) = served {
+        served.service().retire();
+    }
+}
+
+/// Empties the TPMs that we serve.
+pub(crate) fn vacate_all() {
+    let mut index = SERVED.lock().len();
+
+    // From the end: when one is removed in the meantime, those after it move forward, and one that
+    // was done already is done again.
+    while index > 0 {
+        index = index.saturating_sub(1);
+
+        let service = SERVED
+            .lock()
+            .get(index)
+            .map(|served| served.service().clone());
+
+        // Without the lock: this waits for a command.
+        if let Some(service) = service {
+            service.vacate();
+        }
     }
 }
 
@@ -117,15 +157,40 @@ pub(crate) unsafe extern "C" fn node_removed(node: *mut bindings::device) {
 fn serve(chip: Chip) -> Result {
     let engine = probe(&chip)?;
     let service = Service::new(chip, engine)?;
-    let mut served = SERVED.lock();
+    // It takes part in the commands of others, so it is there only if it was asked for.
+    let barrier = match parameters::idle() {
+        Span(0) => None,
+        _ => barrier(&service),
+    };
+    let counters = CountersFile::new(service.manager().clone()).ok();
+    let mut list = SERVED.lock();
 
     // First the memory: the chip has to be in the list as soon as its node can be opened.
-    served.reserve(1, GFP_KERNEL)?;
+    list.reserve(1, GFP_KERNEL)?;
     let takeover = Takeover::new(service)?;
     // Once for a chip, as its own driver does when it finds it.
     pr_info!("{}: served from now on\n", takeover.service().chip().name());
-    served.push(takeover, GFP_KERNEL)?;
+    let served = Served {
+        takeover,
+        _barrier: barrier,
+        _counters: counters,
+    };
+
+    list.push(served, GFP_KERNEL)?;
     Ok(())
+}
+
+/// Puts a barrier in front of the chip, if that is possible.
+fn barrier(service: &Service) -> Option<Barrier> {
+    Barrier::new(service.manager().clone())
+        .inspect_err(|error| {
+            // Once for a chip: commands take longer.
+            pr_warn!(
+                "{}: commands of others are not announced ({error:?}), so nothing stays in the TPM\n",
+                service.chip().name()
+            );
+        })
+        .ok()
 }
 
 /// Asks `chip` what it can do, and makes an engine for it.

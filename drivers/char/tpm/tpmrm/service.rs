@@ -22,6 +22,11 @@ use kernel::{
 pub(crate) struct Service(Arc<Manager>);
 
 impl Service {
+    /// The manager, for those who do not need its alarm.
+    pub(crate) fn manager(&self) -> &Arc<Manager> {
+        &self.0
+    }
+
     /// Has a chip managed, by the engine that was made for it.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The only C of tpmrm: thin helpers over the TPM core's exported interface.
- * Each one hides a structure whose layout must not be known elsewhere, a macro
+ * Thin helpers over the TPM core's exported interface. Each one hides a structure whose layout must not be known elsewhere, a macro
  * or inline function, or a difference between the kernels that are supported.
  */
 #include <linux/capability.h>
@@ -11,15 +10,18 @@
 #include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/suspend.h>
 #include <linux/tpm.h>
 #include <linux/unaligned.h>
 #include <linux/workqueue.h>
 
+#include "barrier.h"
 #include "shim.h"
 
 MODULE_VERSION("0.1.0");
@@ -151,8 +153,9 @@ void tpmrm_chip_unlock(struct tpm_chip *chip)
  * whatever its response code; @message has room for TPMRM_BUFFER_SIZE bytes.
  * Returns the length of the response, or an error when there is none.
  */
-int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_buffer *buffer,
-			unsigned char *message, unsigned long length)
+int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_barrier *barrier,
+			struct tpmrm_buffer *buffer, unsigned char *message,
+			unsigned long length)
 {
 	struct tpm_buf *buf;
 	ssize_t rc;
@@ -164,8 +167,10 @@ int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_buffer *buffer,
 	buf = buffer_begin(buffer, length);
 	memcpy(buf->data, message, length);
 
+	tpmrm_barrier_own_begin(barrier);
 	/* No description: a response code that is an error is not logged. */
 	rc = tpm_transmit_cmd(chip, buf, 0, NULL);
+	tpmrm_barrier_own_end(barrier);
 	if (rc < 0)
 		return rc >= -MAX_ERRNO ? rc : -EIO;
 
@@ -178,9 +183,12 @@ int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_buffer *buffer,
 	return answered;
 }
 
-void tpmrm_chip_end_kernel_session(struct tpm_chip *chip)
+void tpmrm_chip_end_kernel_session(struct tpm_chip *chip,
+				   struct tpmrm_barrier *barrier)
 {
+	tpmrm_barrier_own_begin(barrier);
 	tpm2_end_auth_session(chip);
+	tpmrm_barrier_own_end(barrier);
 }
 
 /* Whether there is a session that the call above would end. */
@@ -297,6 +305,42 @@ struct workqueue_struct *tpmrm_queue_new(const char *name)
 void tpmrm_queue_free(struct workqueue_struct *queue)
 {
 	destroy_workqueue(queue);
+}
+
+static void (*sleep_changed)(bool near);
+
+static int sleep_notified(struct notifier_block *notifier, unsigned long event,
+			  void *data)
+{
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		sleep_changed(true);
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		sleep_changed(false);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block sleep_notifier = {
+	.notifier_call = sleep_notified,
+};
+
+int tpmrm_sleep_watch(void (*changed)(bool near))
+{
+	sleep_changed = changed;
+	return register_pm_notifier(&sleep_notifier);
+}
+
+/* Waits for a call that is under way. */
+void tpmrm_sleep_unwatch(void)
+{
+	unregister_pm_notifier(&sleep_notifier);
 }
 
 /* The memory control group of the calling task, NULL if there are none. */

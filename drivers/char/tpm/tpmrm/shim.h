@@ -15,6 +15,7 @@ struct inode;
 struct mem_cgroup;
 struct mutex;
 struct tpm_chip;
+struct tpmrm_barrier;
 struct tpmrm_buffer;
 struct workqueue_struct;
 
@@ -41,9 +42,11 @@ const char *tpmrm_chip_node_name(const struct tpm_chip *chip);
 int tpmrm_chip_wait(struct tpm_chip *chip);
 int tpmrm_chip_lock(struct tpm_chip *chip);
 void tpmrm_chip_unlock(struct tpm_chip *chip);
-int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_buffer *buffer,
-			unsigned char *message, unsigned long length);
-void tpmrm_chip_end_kernel_session(struct tpm_chip *chip);
+int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_barrier *barrier,
+			struct tpmrm_buffer *buffer, unsigned char *message,
+			unsigned long length);
+void tpmrm_chip_end_kernel_session(struct tpm_chip *chip,
+				   struct tpmrm_barrier *barrier);
 _Bool tpmrm_chip_holds_kernel_session(const struct tpm_chip *chip);
 _Bool tpmrm_chip_is_open(const struct tpm_chip *chip);
 
@@ -67,6 +70,10 @@ const struct class *tpmrm_node_class(const struct class *chips);
 /* An ordered workqueue that stands still while the system sleeps. */
 struct workqueue_struct *tpmrm_queue_new(const char *name);
 void tpmrm_queue_free(struct workqueue_struct *queue);
+
+/* Calls @changed before the system sleeps, and when it is awake. */
+int tpmrm_sleep_watch(void (*changed)(_Bool near));
+void tpmrm_sleep_unwatch(void);
 
 /* Charging memory to the task that asked for the work. */
 struct mem_cgroup *tpmrm_charge_get(void);

@@ -6,12 +6,14 @@
 //! other modules connect it to chips and to programs.
 
 mod alarm;
+mod barrier;
 mod bindings;
 mod charge;
 mod chip;
 mod class;
 mod client;
 mod clock;
+mod counters;
 mod desk;
 mod discovery;
 mod engine;
@@ -23,12 +25,15 @@ mod parameters;
 mod queue;
 mod registry;
 mod service;
+mod sleep;
 mod turn;
 mod wait;
 
 use crate::{
+    counters::Folder,
     discovery::Discovery,
-    registry::Registry, //
+    registry::Registry,
+    sleep::SleepNotifier, //
 };
 use kernel::prelude::*;
 
@@ -42,35 +47,47 @@ module! {
 
 /// The module. Its fields are dropped in the order in which they are declared.
 struct TpmResourceManager {
-    /// Gives all nodes back.
+    /// Ends being told when the system sleeps.
+    _sleep: SleepNotifier,
+    /// Gives all nodes back, and removes all barriers.
     _discovery: Discovery,
-    /// Then waits for those who were just opening one.
-    _openers: Openers,
+    /// Then waits for those who were just using something of ours.
+    _stragglers: Stragglers,
     /// Then there is nothing to be found any more.
     _registry: Registry,
+    /// Nor to be read.
+    _folder: Folder,
 }
 
 impl kernel::Module for TpmResourceManager {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        // SAFETY: A module is initialised once, and nothing else was called yet.
+        // SAFETY: A module is initialised once, and no chip was found yet.
+        let folder = unsafe { Folder::new() };
+        // SAFETY: A module is initialised once, and nothing else of this file was called yet.
         let registry = unsafe { Registry::new() };
-        let openers = Openers;
+        let stragglers = Stragglers;
         // SAFETY: A module is initialised once.
         let discovery = unsafe { Discovery::new() }?;
+        // SAFETY: A module is initialised once. The list of chips is dropped after the notifier.
+        let sleep = unsafe { SleepNotifier::new() }?;
 
         Ok(Self {
+            _sleep: sleep,
             _discovery: discovery,
-            _openers: openers,
+            _stragglers: stragglers,
             _registry: registry,
+            _folder: folder,
         })
     }
 }
 
-/// Whoever was opening a node when it was given back. Dropping it waits for them.
-struct Openers;
+/// Whoever was opening a node when it was given back, or looked at the operations of a chip.
+/// Dropping it waits for them.
+struct Stragglers;
 
-impl Drop for Openers {
+impl Drop for Stragglers {
     fn drop(&mut self) {
         node::settle();
+        barrier::settle();
     }
 }

@@ -82,6 +82,10 @@ pub(crate) struct Properties {
     pub(crate) object_context: usize,
     /// How large the context of a session can be, in bytes.
     pub(crate) session_context: usize,
+    /// How many objects there is room for, at least.
+    pub(crate) object_slots: usize,
+    /// How many loaded sessions there is room for, at least.
+    pub(crate) session_slots: usize,
     /// How far apart the counts of the oldest and of the newest saved session can be.
     pub(crate) context_gap: u64,
 }
@@ -109,10 +113,14 @@ impl Properties {
         let object_context = property(capability::MAX_OBJECT_CONTEXT)?;
         let session_context = property(capability::MAX_SESSION_CONTEXT)?;
         let context_gap = property(capability::CONTEXT_GAP_MAX)?;
+        let object_slots = property(capability::HR_TRANSIENT_MIN)?;
+        let session_slots = property(capability::HR_LOADED_MIN)?;
 
         Ok(Self {
             object_context: size(object_context),
             session_context: size(session_context),
+            object_slots: slots(object_slots),
+            session_slots: slots(session_slots),
             context_gap: context_gap.unwrap_or(LEAST_GAP).into(),
         })
     }
@@ -123,6 +131,13 @@ fn size(property: Option<u32>) -> usize {
     property
         .and_then(|size| usize::try_from(size).ok())
         .map_or(MESSAGE_MAX, |size| size.min(MESSAGE_MAX))
+}
+
+/// A TPM without any room would be of no use.
+fn slots(property: Option<u32>) -> usize {
+    property
+        .and_then(|slots| usize::try_from(slots).ok())
+        .map_or(1, |slots| slots.max(1))
 }
 
 fn answered<T>(verdict: Verdict<T>) -> Result<T> {

@@ -8,6 +8,7 @@ use crate::engine::wire::{
     handle::SessionHandle, //
 };
 use crate::engine::{
+    counters::Counters,
     tpm::{
         exchange,
         Tpm, //
@@ -61,6 +62,7 @@ pub(crate) enum More {
 /// Sends the driver's own commands, from a buffer of its own.
 pub(crate) struct Courier {
     message: Message,
+    counters: Counters,
 }
 
 impl Courier {
@@ -70,6 +72,7 @@ impl Courier {
     pub(crate) fn new(flags: Flags) -> Result<Self, AllocError> {
         Ok(Self {
             message: Message::new(flags)?,
+            counters: Counters::default(),
         })
     }
 
@@ -170,6 +173,25 @@ impl Courier {
         })
     }
 
+    /// Adds what was sent to `counters`.
+    pub(crate) fn count(&self, counters: Counters) -> Counters {
+        let Counters {
+            loads,
+            saves,
+            flushes,
+            questions,
+            ..
+        } = self.counters;
+
+        Counters {
+            loads,
+            saves,
+            flushes,
+            questions,
+            ..counters
+        }
+    }
+
     fn send<T>(
         &mut self,
         tpm: &mut dyn Tpm,
@@ -180,6 +202,12 @@ impl Courier {
         if let Err(error) = self.message.set_command(code, parts) {
             return Verdict::Unknown(error);
         }
+        Counters::add(match code {
+            CommandCode::CONTEXT_LOAD => &mut self.counters.loads,
+            CommandCode::CONTEXT_SAVE => &mut self.counters.saves,
+            CommandCode::FLUSH_CONTEXT => &mut self.counters.flushes,
+            _ => &mut self.counters.questions,
+        });
         match exchange(tpm, &mut self.message) {
             Ok(ResponseCode::SUCCESS) => match parse(&self.message) {
                 Some(value) => Verdict::Done(value),

@@ -4,7 +4,17 @@
 //! session must not fall too far behind (Part 1, 30.5). Loading it and saving it again makes it the
 //! newest.
 
-use crate::engine::{swap_session::Load, tpm::Tpm, wire::handle::SessionHandle, Engine};
+use crate::engine::{
+    counters::Counters,
+    names::Names,
+    swap_session::Load,
+    tpm::Tpm,
+    wire::{
+        handle::SessionHandle,
+        rc::Shortage, //
+    },
+    Engine,
+};
 
 /// A session is saved again when less than this part of the gap is left to it.
 const MARGIN: u64 = 4;
@@ -46,8 +56,15 @@ impl Engine {
 
     /// Loads a session and saves it again. If that fails, it is tried again by a later command.
     fn renew(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
-        // The TPM keeps its last slot for this very session when the gap is closed.
-        if let Load::Loaded = self.try_load_session(tpm, handle) {
+        let mut load = self.try_load_session(tpm, handle);
+
+        // When the gap is closed, the TPM keeps its last slot for this very session.
+        if let Load::Short(shortage @ Shortage::Session, _) = load {
+            self.make_room(tpm, shortage, &Names::NONE);
+            load = self.try_load_session(tpm, handle);
+        }
+        if let Load::Loaded = load {
+            Counters::add(&mut self.counters.regaps);
             let _ = self.try_save_session(tpm, handle);
         }
     }

@@ -28,6 +28,7 @@ mod clock;
 mod commands;
 mod context_load;
 mod context_save;
+mod counters;
 mod courier;
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 mod exhaustion;
@@ -45,6 +46,7 @@ mod policy;
 mod refusal;
 mod reread;
 mod residency;
+mod rhythm;
 mod session;
 mod sessions;
 mod short;
@@ -55,6 +57,7 @@ mod swap_object;
 mod swap_session;
 mod tidy;
 mod tpm;
+mod vacate;
 mod wire;
 
 pub use self::{
@@ -67,6 +70,8 @@ pub use self::{
         Moment,
         Span, //
     },
+    counters::Counters,
+    policy::Barrier,
     space::UserId,
     spaces::SpaceId,
     tpm::{
@@ -94,11 +99,11 @@ use self::{
     courier::Courier,
     exhaustion::Exhaustion,
     get_capability::Question,
-    policy::EmptyAfterCommand,
     refusal::{
         Outcome,
         Refusal, //
     },
+    residency::Room,
     sessions::Sessions,
     slots::Slots,
     spaces::Spaces,
@@ -163,7 +168,13 @@ pub struct Engine {
     spaces: Spaces,
     sessions: Sessions,
     slots: Slots,
-    policy: EmptyAfterCommand,
+    /// Decides what stays loaded.
+    barrier: Barrier,
+    idle: Span,
+    last_command: Moment,
+    clock: &'static dyn Clock,
+    counters: Counters,
+    room: Room,
     debris: Debris,
     courier: Courier,
     #[cfg_attr(
@@ -185,14 +196,21 @@ impl Engine {
     /// - Those of [`Tpm::transmit`].
     pub fn probe(tpm: &mut dyn Tpm, clock: &'static dyn Clock, limits: Limits) -> Result<Self> {
         let mut courier = Courier::new(GFP_KERNEL)?;
+        let commands = Commands::probe(tpm, &mut courier)?;
+        let properties = Properties::probe(tpm, &mut courier)?;
         let mut this = Self {
-            commands: Commands::probe(tpm, &mut courier)?,
-            properties: Properties::probe(tpm, &mut courier)?,
+            room: Room::new(properties.object_slots, properties.session_slots),
+            commands,
+            properties,
             limits,
             spaces: Spaces::new(),
             sessions: Sessions::new(),
             slots: Slots::new(),
-            policy: EmptyAfterCommand,
+            barrier: Barrier::Absent,
+            idle: vacate::IDLE,
+            last_command: clock.now(),
+            clock,
+            counters: Counters::default(),
             debris: Debris::None,
             courier,
             exhaustion: Exhaustion::new(clock),
@@ -228,6 +246,11 @@ impl Engine {
         if self.spaces.close(space).is_some() {
             self.abandon(space);
         }
+    }
+
+    /// What was done so far.
+    pub fn counters(&self) -> Counters {
+        self.courier.count(self.counters)
     }
 
     /// Nobody will use what a space has.
@@ -271,6 +294,8 @@ impl Engine {
         let command = Command::parse(header, attributes, message.as_slice());
 
         self.begin_visit();
+        self.last_command = self.clock.now();
+        Counters::add(&mut self.counters.client);
         // What an earlier command had to leave behind.
         self.tidy(tpm);
         let outcome = self.start_or_dispatch(tpm, space, &command, message);
@@ -313,6 +338,12 @@ impl Engine {
         command: &Command,
         message: &mut Message,
     ) -> Outcome {
+        if command.header.code == CommandCode::GET_CAPABILITY
+            && command.header.tag != Tag::NoSessions
+        {
+            // The TPM's answer must not list what others have loaded.
+            self.vacate(tpm);
+        }
         if command.header.tag == Tag::NoSessions {
             match command.header.code {
                 CommandCode::FLUSH_CONTEXT => match only_handle(message) {

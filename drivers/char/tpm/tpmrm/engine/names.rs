@@ -131,7 +131,6 @@ impl Names {
     }
 
     /// The sessions that the command names.
-    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionHandle> + '_ {
         self.iter().filter_map(|name| match name.target {
             Target::Session(handle) => Some(handle),

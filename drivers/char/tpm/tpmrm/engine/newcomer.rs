@@ -97,8 +97,11 @@ impl Engine {
 
         match newcomer {
             Newcomer::Nobody => Err(EIO),
-            Newcomer::Object(object) => {
+            Newcomer::Object(mut object) => {
                 let physical = handle.loaded_object().ok_or(EIO)?;
+
+                object.begin(self.slots.tick());
+
                 let handle = self
                     .spaces
                     .get_mut(space)
@@ -107,6 +110,7 @@ impl Engine {
 
                 self.slots
                     .add(physical, Occupant::Object(ObjectId { space, handle }));
+                self.learn_room();
                 message.set_u32_at(HEADER_SIZE, handle.to_wire());
                 Ok(())
             }
@@ -117,6 +121,7 @@ impl Engine {
 
                 self.no_stray(handle);
                 self.sessions.add(Session::new(handle, space, room, tenure));
+                self.learn_room();
                 Ok(())
             }
         }

@@ -66,11 +66,7 @@ impl Engine {
     /// Whoever waits is called: nobody.
     pub fn dismiss(&self) {}
 
-    /// Nothing becomes possible by the passing of time.
-    pub fn attend(&mut self, _tpm: &mut dyn Tpm) {}
-
-    /// When [`Self::attend`] is to be called: never.
-    pub fn alarm(&self) -> Option<Moment> {
+    pub(crate) fn queue_alarm(&self) -> Option<Moment> {
         None
     }
 

@@ -4,9 +4,16 @@
 //!
 //! Whether it is loaded is for [`Slots`](crate::engine::slots::Slots) to tell.
 
-use crate::engine::wire::{
-    context::ObjectKind,
-    handle::VirtualHandle, //
+use crate::engine::{
+    rhythm::{
+        Beat,
+        Expected,
+        Rhythm, //
+    },
+    wire::{
+        context::ObjectKind,
+        handle::VirtualHandle, //
+    },
 };
 use kernel::{
     alloc::AllocError,
@@ -29,6 +36,7 @@ enum Context {
 pub(crate) struct Object {
     kind: ObjectKind,
     context: Context,
+    rhythm: Rhythm,
 }
 
 /// What can be done with an object.
@@ -51,6 +59,7 @@ impl Object {
         Ok(Self {
             kind: ObjectKind::Ordinary,
             context: Context::Stale(KVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?),
+            rhythm: Rhythm::new(Beat::ZERO),
         })
     }
 
@@ -61,11 +70,30 @@ impl Object {
     /// [`AllocError`] when there is no memory for the context.
     pub(crate) fn from_context(kind: ObjectKind, context: &[u8]) -> Result<Self, AllocError> {
         let context = Context::Current(copy(context)?);
-        let mut this = Self { kind, context };
+        let mut this = Self {
+            kind,
+            context,
+            rhythm: Rhythm::new(Beat::ZERO),
+        };
 
         // The client may use its context again; a sequence must not go back to it.
         this.used();
         Ok(this)
+    }
+
+    /// It has come into being.
+    pub(crate) fn begin(&mut self, now: Beat) {
+        self.rhythm = Rhythm::new(now);
+    }
+
+    /// A command is about to use it.
+    pub(crate) fn note_use(&mut self, now: Beat) {
+        self.rhythm.used(now);
+    }
+
+    /// How soon it is to be expected again.
+    pub(crate) fn expected(&self, now: Beat) -> Expected {
+        self.rhythm.expected(now)
     }
 
     /// What can be done with it.

@@ -3,6 +3,7 @@
 //! A client's command, from what it names to what it leaves behind.
 
 use crate::engine::{
+    counters::Counters,
     courier::ATTEMPTS,
     names::Names,
     newcomer::Newcomer,
@@ -10,6 +11,7 @@ use crate::engine::{
         Outcome,
         Refusal, //
     },
+    reread::Found,
     spaces::{
         ObjectId,
         SpaceId, //
@@ -20,7 +22,10 @@ use crate::engine::{
         Tpm, //
     },
     wire::{
-        code::Tag,
+        code::{
+            CommandCode,
+            Tag, //
+        },
         command::{
             Command,
             Continuation, //
@@ -54,6 +59,9 @@ impl Engine {
     ) -> Outcome {
         let names = Names::find(command, space, &self.spaces, &self.sessions)?;
         let newcomer = self.prepare(space, command, message)?;
+
+        self.note_uses(&names);
+
         let sent = self.send(tpm, space, command, &names, message);
 
         // It may hold secrets.
@@ -100,9 +108,16 @@ impl Engine {
         self.request.copy_from(message);
         loop {
             self.load_named(tpm, names, message).map_err(Sent::Never)?;
+            self.expect_started_session(tpm, command, names);
+            self.expect_objects(tpm, names, object_slots(command));
+            Counters::add(&mut self.counters.sent);
 
             let code = exchange(tpm, message).map_err(Sent::WithoutAnswer)?;
 
+            if code.may_name_absent() && self.look_for_named(tpm, names) == Found::NotAll {
+                message.copy_from(&self.request);
+                continue;
+            }
             match code.shortage() {
                 Some(Shortage::SessionNumber) => {
                     message.copy_from(&self.request);
@@ -110,7 +125,7 @@ impl Engine {
                 }
                 Some(shortage) if left > 1 => {
                     left = left.saturating_sub(1);
-                    self.make_room(tpm, shortage, names);
+                    self.make_room_for(tpm, shortage, names, object_slots(command).max(1));
                 }
                 None if code == ResponseCode::SUCCESS => {
                     let Some(handle) = self.bad_number(space, command, message) else {
@@ -127,7 +142,15 @@ impl Engine {
                 }
                 _ => return Ok(code),
             }
+            Counters::add(&mut self.counters.retries);
             message.copy_from(&self.request);
+        }
+    }
+
+    /// Makes room for the session that the command is about to start.
+    fn expect_started_session(&mut self, tpm: &mut dyn Tpm, command: &Command, names: &Names) {
+        if command.header.code == CommandCode::START_AUTH_SESSION {
+            self.expect_session(tpm, names);
         }
     }
 
@@ -179,6 +202,24 @@ impl Engine {
             }
         }
     }
+}
+
+/// How many object slots the TPM needs for a command, beside those of the transient objects that it
+/// names: for what it makes, and while it lasts for persistent objects and for a key that it creates
+/// without loading it.
+fn object_slots(command: &Command) -> usize {
+    let persistent = command
+        .handles
+        .iter()
+        .filter(|handle| handle.is_persistent())
+        .count();
+    let made = match command.header.code {
+        CommandCode::CREATE => true,
+        CommandCode::START_AUTH_SESSION => false,
+        _ => command.attributes.has_response_handle(),
+    };
+
+    persistent.saturating_add(usize::from(made))
 }
 
 /// Why there is no response to a command.

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What leaves the TPM, and when. Loading what a command names is not decided here.
+//!
+//! When room is needed, that leaves whose next use is expected the latest: see
+//! [`rhythm`](crate::engine::rhythm). This is only a matter of cost. What a command names stays or
+//! is loaded whatever is decided here.
 
 use crate::engine::{
+    rhythm::Expected,
     slots::{
         Occupant,
         Slot, //
@@ -19,47 +24,57 @@ pub(crate) enum Resident {
     Session(SessionHandle),
 }
 
+/// A resident that no command needs right now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) resident: Resident,
+    /// When it is to be expected again; [`None`] when nobody will use it.
+    pub(crate) expected: Option<Expected>,
+}
+
 /// What is to become of a resident when a command has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It leaves the TPM.
     Leaves,
-    /// It stays until room is needed.
-    #[expect(dead_code, reason = "the one policy there is empties the TPM")]
+    /// It stays until room is needed, others use the TPM, or nobody does for a while.
     Stays,
 }
 
 /// Decides about evictions.
 pub(crate) trait Policy {
-    /// Which of `candidates`, which come the least recently used first, is to make room.
-    fn victim(&self, candidates: &mut dyn Iterator<Item = Resident>) -> Option<Resident>;
+    /// Which of `candidates` is to make room.
+    fn victim(&self, candidates: &mut dyn Iterator<Item = Candidate>) -> Option<Resident>;
 
     /// What is to become of `resident` now that a command has ended.
     fn after_command(&self, resident: Resident) -> Fate;
 }
 
-/// Leaves the TPM empty after every command, so that everybody else always finds it empty (G9).
-pub(crate) struct EmptyAfterCommand;
+/// Whether we are told before others use the TPM. If we are, what is loaded can stay: everybody
+/// else finds the TPM empty all the same (G9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barrier {
+    /// Others come unannounced.
+    Absent,
+    /// [`Engine::vacate`](crate::engine::Engine::vacate) is called before each of their commands.
+    Installed,
+}
 
-impl Policy for EmptyAfterCommand {
-    fn victim(&self, candidates: &mut dyn Iterator<Item = Resident>) -> Option<Resident> {
-        let mut oldest = None;
-
-        for resident in candidates {
-            match resident {
-                // Costs nobody anything.
-                Resident::Object(slot) if slot.occupant == Occupant::Nobody => {
-                    return Some(resident);
-                }
-                Resident::Object(_) | Resident::Session(_) => {
-                    oldest = oldest.or(Some(resident));
-                }
-            }
-        }
-        oldest
+impl Policy for Barrier {
+    fn victim(&self, candidates: &mut dyn Iterator<Item = Candidate>) -> Option<Resident> {
+        candidates
+            // What nobody will use costs nobody anything.
+            .max_by_key(|candidate| (candidate.expected.is_none(), candidate.expected))
+            .map(|candidate| candidate.resident)
     }
 
-    fn after_command(&self, _resident: Resident) -> Fate {
-        Fate::Leaves
+    fn after_command(&self, resident: Resident) -> Fate {
+        match (self, resident) {
+            (Self::Absent, _) => Fate::Leaves,
+            (Self::Installed, Resident::Object(slot)) if slot.occupant == Occupant::Nobody => {
+                Fate::Leaves
+            }
+            (Self::Installed, _) => Fate::Stays,
+        }
     }
 }

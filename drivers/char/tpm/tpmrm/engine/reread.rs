@@ -7,6 +7,7 @@ use crate::engine::{
         More,
         Verdict, //
     },
+    names::Names,
     object::State,
     session::Place,
     slots::{
@@ -30,6 +31,13 @@ const MANY: u32 = 254;
 
 /// How many handles a listing has at most: more than any TPM has slots and sessions.
 const HANDLES_MAX: usize = 4096;
+
+/// Whether all that a command names is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    All,
+    NotAll,
+}
 
 impl Engine {
     /// The handles of a group that the TPM has, in order.
@@ -104,6 +112,35 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// The TPM says that something which a command names is not there. Looks whether that is one
+    /// of those that were loaded, and strikes it off: then nobody has told us that the TPM was
+    /// reset.
+    pub(crate) fn look_for_named(&mut self, tpm: &mut dyn Tpm, names: &Names) -> Found {
+        let mut found = Found::All;
+
+        if names.objects().next().is_some() {
+            let before = self.slots.iter().count();
+
+            self.reread_objects(tpm);
+            if self.slots.iter().count() < before {
+                found = Found::NotAll;
+            }
+        }
+        if names.sessions().next().is_some() {
+            if let Ok(listed) = self.list(tpm, HandleGroup::LoadedSession) {
+                for handle in names.sessions() {
+                    let is_there = |listed: &RawHandle| listed.session() == Some(handle);
+
+                    if self.sessions.find(handle).is_some() && !listed.iter().any(is_there) {
+                        self.lose_session(handle);
+                        found = Found::NotAll;
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Strikes off the saved sessions that the TPM does not know any more.

@@ -12,6 +12,7 @@ use crate::engine::{
         Target, //
     },
     policy::{
+        Candidate,
         Policy,
         Resident, //
     },
@@ -28,6 +29,44 @@ use crate::engine::{
     },
     Engine,
 };
+
+/// How much the TPM has room for, as far as it has shown: it is not asked more often than it has
+/// to be, and room is made before it refuses something.
+pub(crate) struct Room {
+    objects: usize,
+    sessions: usize,
+    /// The most objects that were loaded at the same time, or that there is room for by the TPM's
+    /// own words.
+    most_objects: usize,
+    /// The same of sessions.
+    most_sessions: usize,
+}
+
+impl Room {
+    /// In a TPM that has room for so many, and perhaps more.
+    pub(crate) const fn new(objects: usize, sessions: usize) -> Self {
+        Self {
+            objects: usize::MAX,
+            sessions: usize::MAX,
+            most_objects: objects,
+            most_sessions: sessions,
+        }
+    }
+
+    /// Others have used the TPM, or will. What they have left there takes room, or does no longer.
+    pub(crate) fn forget(&mut self) {
+        self.objects = self.objects.max(self.most_objects);
+        self.sessions = self.sessions.max(self.most_sessions);
+    }
+}
+
+/// Whether there was something to take out of the TPM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evicted {
+    One,
+    Nothing,
+}
+
 /// Why something could not be loaded.
 pub(crate) enum Failure {
     /// It is gone, and was struck off.
@@ -81,44 +120,133 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes something out of the TPM that `needed` does not name, so that there is room.
+    /// Takes something out of the TPM that `needed` does not name, so that there is room: the TPM
+    /// has none.
     ///
     /// This may fail: whoever needs the room tries again and sees.
     pub(crate) fn make_room(&mut self, tpm: &mut dyn Tpm, shortage: Shortage, needed: &Names) {
+        self.make_room_for(tpm, shortage, needed, 1);
+    }
+
+    /// The same for what takes so many object slots beside those that we have filled.
+    pub(crate) fn make_room_for(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        shortage: Shortage,
+        needed: &Names,
+        object_slots: usize,
+    ) {
         match shortage {
             Shortage::Object => {
-                let mut candidates = self
-                    .slots
-                    .iter()
-                    .filter(|slot| match slot.occupant {
-                        Occupant::Object(id) => !needed.include(Target::Object(id)),
-                        Occupant::Nobody => true,
-                    })
-                    .map(Resident::Object);
-                let victim = self.policy.victim(&mut candidates);
+                // It would have fitted if there were more than so many.
+                let most = self.slots.iter().count().saturating_add(object_slots);
 
-                drop(candidates);
-                if let Some(victim) = victim {
-                    self.evict(tpm, victim);
-                }
+                self.room.objects = self.room.objects.min(most.saturating_sub(1)).max(1);
+                self.evict_one_object(tpm, needed);
             }
             Shortage::Session => {
-                let mut candidates = self
-                    .sessions
-                    .loaded()
-                    .filter(|handle| !needed.include(Target::Session(*handle)))
-                    .map(Resident::Session);
-                let victim = self.policy.victim(&mut candidates);
-
-                drop(candidates);
-                match victim {
-                    Some(victim) => self.evict(tpm, victim),
-                    None => tpm.end_kernel_session(),
+                self.room.sessions = self.sessions.loaded().count();
+                if self.evict_one_session(tpm, needed) == Evicted::Nothing {
+                    tpm.end_kernel_session();
                 }
             }
             // Nothing that is loaded is in the way of it.
             Shortage::SessionNumber => {}
             Shortage::ContextGap => self.reopen_gap(tpm),
+        }
+    }
+
+    /// Makes room for so many more objects, if there would be none.
+    pub(crate) fn expect_objects(&mut self, tpm: &mut dyn Tpm, needed: &Names, more: usize) {
+        for _ in 0..more {
+            if self.slots.iter().count().saturating_add(more) > self.room.objects {
+                self.evict_one_object(tpm, needed);
+            }
+        }
+    }
+
+    /// Makes room for one more session, if there would be none.
+    pub(crate) fn expect_session(&mut self, tpm: &mut dyn Tpm, needed: &Names) {
+        if self.sessions.loaded().count() >= self.room.sessions {
+            self.evict_one_session(tpm, needed);
+        }
+    }
+
+    /// Learns from what is loaded that there is room for as much.
+    pub(crate) fn learn_room(&mut self) {
+        let objects = self.slots.iter().count();
+        let sessions = self.sessions.loaded().count();
+        let room = &mut self.room;
+
+        room.objects = room.objects.max(objects);
+        room.most_objects = room.most_objects.max(objects);
+        room.sessions = room.sessions.max(sessions);
+        room.most_sessions = room.most_sessions.max(sessions);
+    }
+
+    /// Remembers that a command is about to use what it names.
+    pub(crate) fn note_uses(&mut self, names: &Names) {
+        if names.objects().next().is_some() {
+            let now = self.slots.tick();
+
+            for id in names.objects() {
+                if let Some(object) = self.spaces.object_mut(id) {
+                    object.note_use(now);
+                }
+            }
+        }
+        if names.sessions().next().is_some() {
+            let now = self.sessions.tick();
+
+            for handle in names.sessions() {
+                if let Some(session) = self.sessions.find_mut(handle) {
+                    session.note_use(now);
+                }
+            }
+        }
+    }
+
+    fn evict_one_object(&mut self, tpm: &mut dyn Tpm, needed: &Names) {
+        let now = self.slots.now();
+        let mut candidates = self.slots.iter().filter_map(|slot| {
+            let expected = match slot.occupant {
+                Occupant::Object(id) if needed.include(Target::Object(id)) => return None,
+                Occupant::Object(id) => self.spaces.object(id).map(|object| object.expected(now)),
+                Occupant::Nobody => None,
+            };
+
+            Some(Candidate {
+                resident: Resident::Object(slot),
+                expected,
+            })
+        });
+        let victim = self.barrier.victim(&mut candidates);
+
+        drop(candidates);
+        if let Some(victim) = victim {
+            self.evict(tpm, victim);
+        }
+    }
+
+    fn evict_one_session(&mut self, tpm: &mut dyn Tpm, needed: &Names) -> Evicted {
+        let now = self.sessions.now();
+        let mut candidates = self
+            .sessions
+            .loaded_sessions()
+            .filter(|session| !needed.include(Target::Session(session.handle())))
+            .map(|session| Candidate {
+                resident: Resident::Session(session.handle()),
+                expected: Some(session.expected(now)),
+            });
+        let victim = self.barrier.victim(&mut candidates);
+
+        drop(candidates);
+        match victim {
+            Some(victim) => {
+                self.evict(tpm, victim);
+                Evicted::One
+            }
+            None => Evicted::Nothing,
         }
     }
 

@@ -4,6 +4,11 @@
 
 use crate::engine::{
     exhaustion::Tenure,
+    rhythm::{
+        Beat,
+        Expected,
+        Rhythm, //
+    },
     space::UserId,
     spaces::SpaceId,
     wire::handle::SessionHandle, //
@@ -68,6 +73,7 @@ pub(crate) struct Session {
     /// The TPM's context counter at the time of the newest context.
     sequence: u64,
     issue: Issue,
+    rhythm: Rhythm,
     #[cfg_attr(
         not(CONFIG_TCG_TPM_RM_EXHAUSTION),
         expect(dead_code, reason = "without that nobody asks")
@@ -110,6 +116,7 @@ impl Session {
             context: room,
             sequence: 0,
             issue: Issue::Never,
+            rhythm: Rhythm::new(Beat::ZERO),
             tenure,
         }
     }
@@ -159,6 +166,21 @@ impl Session {
     /// Whether `user` finds it among those that were saved by clients.
     pub(crate) fn is_detached_of(&self, user: UserId) -> bool {
         matches!(self.owner, Owner::Detached { user: owner, .. } if owner == user)
+    }
+
+    /// It has come into being.
+    pub(crate) fn begin(&mut self, now: Beat) {
+        self.rhythm = Rhythm::new(now);
+    }
+
+    /// A command is about to use it.
+    pub(crate) fn note_use(&mut self, now: Beat) {
+        self.rhythm.used(now);
+    }
+
+    /// How soon it is to be expected again.
+    pub(crate) fn expected(&self, now: Beat) -> Expected {
+        self.rhythm.expected(now)
     }
 
     /// The session was loaded.

@@ -3,6 +3,7 @@
 //! All sessions of a chip that we know of.
 
 use crate::engine::{
+    rhythm::Beat,
     session::{
         Owner,
         Place,
@@ -24,6 +25,8 @@ pub(crate) struct Sessions {
     counter: u64,
     /// How often a session came or went.
     changes: u64,
+    /// How many commands have used sessions.
+    now: Beat,
 }
 
 impl Sessions {
@@ -33,6 +36,7 @@ impl Sessions {
             table: KVec::new(),
             counter: 0,
             changes: 0,
+            now: Beat::ZERO,
         }
     }
 
@@ -48,11 +52,12 @@ impl Sessions {
     /// A session came into being; there must be room for it, by [`Self::reserve`].
     ///
     /// A session that had its number before ended without our knowledge.
-    pub(crate) fn add(&mut self, session: Session) {
+    pub(crate) fn add(&mut self, mut session: Session) {
         self.remove(session.handle());
 
         let at = self.at(session.handle()).unwrap_or_else(|at| at);
 
+        session.begin(self.tick());
         drop(self.table.insert_within_capacity(at, session));
         self.changes = self.changes.wrapping_add(1);
     }
@@ -118,11 +123,26 @@ impl Sessions {
     }
 
     /// The sessions that are loaded.
-    pub(crate) fn loaded(&self) -> impl Iterator<Item = SessionHandle> + '_ {
+    pub(crate) fn loaded_sessions(&self) -> impl Iterator<Item = &Session> + '_ {
         self.table
             .iter()
             .filter(|session| session.place() == Place::Loaded)
-            .map(Session::handle)
+    }
+
+    /// The handles of the sessions that are loaded.
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = SessionHandle> + '_ {
+        self.loaded_sessions().map(Session::handle)
+    }
+
+    /// How many commands have used sessions.
+    pub(crate) fn now(&self) -> Beat {
+        self.now
+    }
+
+    /// One more command uses sessions.
+    pub(crate) fn tick(&mut self) -> Beat {
+        self.now = self.now.next();
+        self.now
     }
 
     /// The saved session whose context is the oldest, and how many contexts of sessions the TPM

@@ -3,6 +3,7 @@
 //! Which objects of ours are loaded in the TPM.
 
 use crate::engine::{
+    rhythm::Beat,
     spaces::{
         ObjectId,
         SpaceId, //
@@ -34,13 +35,21 @@ pub(crate) struct Slot {
     pub(crate) occupant: Occupant,
 }
 
-/// All slots of the TPM that we have filled, the least recently used first.
-pub(crate) struct Slots(KVec<Slot>);
+/// All slots of the TPM that we have filled.
+pub(crate) struct Slots {
+    /// The least recently used first.
+    table: KVec<Slot>,
+    /// How many commands have used objects.
+    now: Beat,
+}
 
 impl Slots {
     /// Nothing is loaded.
     pub(crate) const fn new() -> Self {
-        Self(KVec::new())
+        Self {
+            table: KVec::new(),
+            now: Beat::ZERO,
+        }
     }
 
     /// Makes sure that all that one command can load, and what it can make, can be added.
@@ -49,38 +58,49 @@ impl Slots {
     ///
     /// [`AllocError`].
     pub(crate) fn reserve(&mut self) -> Result<(), AllocError> {
-        self.0.reserve(HANDLES_MAX + 1, GFP_KERNEL)
+        self.table.reserve(HANDLES_MAX + 1, GFP_KERNEL)
+    }
+
+    /// How many commands have used objects.
+    pub(crate) fn now(&self) -> Beat {
+        self.now
+    }
+
+    /// One more command uses objects.
+    pub(crate) fn tick(&mut self) -> Beat {
+        self.now = self.now.next();
+        self.now
     }
 
     /// An object was loaded. There must be room for it, by [`Self::reserve`].
     pub(crate) fn add(&mut self, physical: PhysicalHandle, occupant: Occupant) {
         // The TPM gave the handle away, so that it cannot stand for anything older.
         self.remove(physical);
-        drop(self.0.push_within_capacity(Slot { physical, occupant }));
+        drop(self.table.push_within_capacity(Slot { physical, occupant }));
     }
 
     /// The handle of an object in the TPM, if it is loaded. It counts as used.
     pub(crate) fn touch(&mut self, id: ObjectId) -> Option<PhysicalHandle> {
         let index = self
-            .0
+            .table
             .iter()
             .position(|slot| slot.occupant == Occupant::Object(id))?;
-        let slot = self.0.remove(index).ok()?;
+        let slot = self.table.remove(index).ok()?;
         let physical = slot.physical;
 
         // There is room for what was just removed.
-        drop(self.0.push_within_capacity(slot));
+        drop(self.table.push_within_capacity(slot));
         Some(physical)
     }
 
     /// The object left the TPM.
     pub(crate) fn remove(&mut self, physical: PhysicalHandle) {
-        self.0.retain(|slot| slot.physical != physical);
+        self.table.retain(|slot| slot.physical != physical);
     }
 
     /// The object stays in the TPM, but nobody will use it.
     pub(crate) fn abandon(&mut self, physical: PhysicalHandle) {
-        for slot in self.0.iter_mut() {
+        for slot in self.table.iter_mut() {
             if slot.physical == physical {
                 slot.occupant = Occupant::Nobody;
             }
@@ -89,7 +109,8 @@ impl Slots {
 
     /// The TPM flushed the object of its own accord.
     pub(crate) fn remove_object(&mut self, id: ObjectId) {
-        self.0.retain(|slot| slot.occupant != Occupant::Object(id));
+        self.table
+            .retain(|slot| slot.occupant != Occupant::Object(id));
     }
 
     /// Nobody will use what is left of an object.
@@ -104,16 +125,16 @@ impl Slots {
 
     /// All slots, the least recently used first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.0.iter().copied()
+        self.table.iter().copied()
     }
 
     /// Whether we have loaded what has this handle.
     pub(crate) fn holds(&self, physical: PhysicalHandle) -> bool {
-        self.0.iter().any(|slot| slot.physical == physical)
+        self.table.iter().any(|slot| slot.physical == physical)
     }
 
     fn abandon_if(&mut self, is_meant: impl Fn(ObjectId) -> bool) {
-        for slot in self.0.iter_mut() {
+        for slot in self.table.iter_mut() {
             if let Occupant::Object(id) = slot.occupant {
                 if is_meant(id) {
                     slot.occupant = Occupant::Nobody;

@@ -39,6 +39,8 @@ impl Engine {
             return Ok(physical);
         }
 
+        self.expect_objects(tpm, needed, 1);
+
         let mut refusal = Refusal::Errno(EIO);
         let mut condemnations: usize = 0;
 
@@ -51,6 +53,7 @@ impl Engine {
                 Verdict::Done(handle) => match handle.loaded_object() {
                     Some(physical) => {
                         self.slots.add(physical, Occupant::Object(id));
+                        self.learn_room();
                         return Ok(physical);
                     }
                     None => return Err(self.unknown_load(EIO)),

@@ -61,6 +61,9 @@ impl Engine {
     ) -> Result<(), Failure> {
         let mut refusal = Refusal::Errno(EIO);
 
+        if self.sessions.find(handle).map(Session::place) == Some(Place::Saved) {
+            self.expect_session(tpm, needed);
+        }
         for _ in 0..ATTEMPTS {
             match self.try_load_session(tpm, handle) {
                 Load::Loaded => return Ok(()),
@@ -89,6 +92,7 @@ impl Engine {
                     if let Some(session) = self.sessions.find_mut(handle) {
                         session.loaded();
                     }
+                    self.learn_room();
                     return Load::Loaded;
                 }
                 Verdict::Done(_) => return self.unknown_session_load(tpm, handle, EIO),

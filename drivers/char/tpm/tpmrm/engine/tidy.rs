@@ -41,8 +41,11 @@ impl Engine {
             self.clear_debris(tpm);
         }
         self.flush_orphans(tpm);
-        self.evict_objects(tpm);
-        self.evict_sessions(tpm);
+
+        let barrier = self.residence();
+
+        self.evict_objects(tpm, |resident| barrier.after_command(resident));
+        self.evict_sessions(tpm, |resident| barrier.after_command(resident));
     }
 
     fn flush_orphans(&mut self, tpm: &mut dyn Tpm) {
@@ -58,7 +61,8 @@ impl Engine {
         }
     }
 
-    fn evict_objects(&mut self, tpm: &mut dyn Tpm) {
+    /// Takes out the objects whose fate it is to leave.
+    pub(crate) fn evict_objects(&mut self, tpm: &mut dyn Tpm, fate: impl Fn(Resident) -> Fate) {
         let mut left = self.slots.iter().count();
 
         // One that cannot be flushed goes to nobody and is met again, so the number is limited.
@@ -67,7 +71,7 @@ impl Engine {
                 .slots
                 .iter()
                 .map(Resident::Object)
-                .find(|resident| self.policy.after_command(*resident) == Fate::Leaves);
+                .find(|resident| fate(*resident) == Fate::Leaves);
 
             match leaving {
                 Some(resident) => self.evict(tpm, resident),
@@ -77,7 +81,8 @@ impl Engine {
         }
     }
 
-    fn evict_sessions(&mut self, tpm: &mut dyn Tpm) {
+    /// Takes out the sessions whose fate it is to leave.
+    pub(crate) fn evict_sessions(&mut self, tpm: &mut dyn Tpm, fate: impl Fn(Resident) -> Fate) {
         let mut done = None;
 
         loop {
@@ -85,9 +90,7 @@ impl Engine {
                 .sessions
                 .loaded()
                 .filter(|handle| done.is_none_or(|done| handle.index() > done))
-                .find(|handle| {
-                    self.policy.after_command(Resident::Session(*handle)) == Fate::Leaves
-                });
+                .find(|handle| fate(Resident::Session(*handle)) == Fate::Leaves);
             let Some(handle) = leaving else {
                 return;
             };

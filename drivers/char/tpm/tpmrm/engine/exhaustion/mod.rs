@@ -159,13 +159,6 @@ impl Engine {
             .map(|handle| handle.to_wire())
     }
 
-    /// Does what has become possible by the passing of time: ends waits and leases, and gives
-    /// those who wait what there is for them. At most one session is taken from anybody.
-    pub fn attend(&mut self, tpm: &mut dyn Tpm) {
-        self.begin_visit();
-        self.serve_queue(tpm);
-    }
-
     /// The first look at the TPM: what is there already is not ours.
     pub(crate) fn first_census(&mut self, tpm: &mut dyn Tpm) {
         self.take_census(tpm, Cause::Doubt);
@@ -204,8 +197,8 @@ impl Engine {
         self.exhaustion.takes_left = TAKES_PER_VISIT;
     }
 
-    /// When [`Self::attend`] is to be called unless something else is done before; perhaps at once.
-    pub fn alarm(&self) -> Option<Moment> {
+    /// When the queue is to be served unless something else is done before; perhaps at once.
+    pub(crate) fn queue_alarm(&self) -> Option<Moment> {
         let exhaustion = &self.exhaustion;
         let due = exhaustion.queue.due(exhaustion.terms.lease)?;
 

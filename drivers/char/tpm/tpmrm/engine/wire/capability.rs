@@ -9,6 +9,10 @@ pub(crate) const COMMANDS: u32 = 2;
 /// TPM_CAP_TPM_PROPERTIES: numbers, each with its TPM_PT.
 pub(crate) const TPM_PROPERTIES: u32 = 6;
 
+/// TPM_PT_HR_TRANSIENT_MIN: how many objects can be loaded, at least.
+pub(crate) const HR_TRANSIENT_MIN: u32 = 0x10e;
+/// TPM_PT_HR_LOADED_MIN: how many sessions can be loaded, at least.
+pub(crate) const HR_LOADED_MIN: u32 = 0x110;
 /// TPM_PT_CONTEXT_GAP_MAX: how far apart the oldest and the newest context of a session may be.
 pub(crate) const CONTEXT_GAP_MAX: u32 = 0x114;
 /// TPM_PT_MAX_OBJECT_CONTEXT: how large the context of an object can be, in bytes.

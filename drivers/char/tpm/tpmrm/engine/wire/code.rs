@@ -7,6 +7,8 @@
 pub(crate) struct CommandCode(u32);
 
 impl CommandCode {
+    /// TPM_CC_Create.
+    pub(crate) const CREATE: Self = Self(0x153);
     /// TPM_CC_ContextLoad.
     pub(crate) const CONTEXT_LOAD: Self = Self(0x161);
     /// TPM_CC_ContextSave.

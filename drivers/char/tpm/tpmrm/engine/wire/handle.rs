@@ -6,6 +6,7 @@ const TYPE_SHIFT: u32 = 24;
 const TYPE_HMAC_SESSION: u32 = 0x02;
 const TYPE_POLICY_SESSION: u32 = 0x03;
 const TYPE_TRANSIENT: u32 = 0x80;
+const TYPE_PERSISTENT: u32 = 0x81;
 const INDEX: u32 = 0x00ff_ffff;
 
 /// A TPM_HANDLE as it stands on the wire, of any type.
@@ -49,6 +50,11 @@ impl RawHandle {
             TYPE_HMAC_SESSION | TYPE_POLICY_SESSION => ClientHandle::Session(SessionHandle(self.0)),
             _ => ClientHandle::Unmanaged,
         }
+    }
+
+    /// Whether it names a persistent object. While a command uses that, it takes an object slot.
+    pub(crate) const fn is_persistent(self) -> bool {
+        self.handle_type() == TYPE_PERSISTENT
     }
 
     /// The transient object that the handle names when the TPM wrote it.

@@ -26,6 +26,9 @@ const REFERENCE_H6: u32 = 0x916;
 /// TPM_RC_REFERENCE_S0; the six that follow are for the other sessions.
 const REFERENCE_S0: u32 = 0x918;
 
+/// TPM_RC_REFERENCE_S6.
+const REFERENCE_S6: u32 = 0x91e;
+
 /// What a full TPM is short of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shortage {
@@ -103,6 +106,12 @@ impl ResponseCode {
     /// itself, instead of being short of something or in trouble.
     pub(crate) fn condemns_context(self) -> bool {
         self.0 & FORMAT_ONE != 0 || self.says_absent()
+    }
+
+    /// Whether the code may say that something which a command names is not there: an object or a
+    /// session that we believed to be loaded.
+    pub(crate) fn may_name_absent(self) -> bool {
+        self.0 & FORMAT_ONE_ERROR == HANDLE || (REFERENCE_H0..=REFERENCE_S6).contains(&self.0)
     }
 
     /// Whether the code says that the one handle of a ContextSave or FlushContext names nothing.

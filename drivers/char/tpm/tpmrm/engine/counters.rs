@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a chip was asked to do, and how often: for administrators and benchmarks.
+
+/// Commands since the chip is served. They start again at 0 only with the module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Commands that clients have written.
+    pub client: u64,
+    /// Commands of clients that were sent to the TPM, repetitions included.
+    pub sent: u64,
+    /// ContextLoad by the driver.
+    pub loads: u64,
+    /// ContextSave by the driver.
+    pub saves: u64,
+    /// FlushContext by the driver.
+    pub flushes: u64,
+    /// Other commands by the driver: what the TPM has, and sessions to get past a number.
+    pub questions: u64,
+    /// Sessions that were saved again because their contexts had become old.
+    pub regaps: u64,
+    /// How often all that was loaded had to leave: for others, or because nobody used it.
+    pub vacated: u64,
+    /// Commands of clients that were sent again because the TPM had no room.
+    pub retries: u64,
+}
+
+impl Counters {
+    /// Counts one more.
+    pub(crate) fn add(counter: &mut u64) {
+        *counter = counter.saturating_add(1);
+    }
+}

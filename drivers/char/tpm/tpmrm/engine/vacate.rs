@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An empty TPM for others: before their commands, before the system sleeps, and when nobody uses
+//! ours for a while (G9).
+
+use crate::engine::{
+    clock::{
+        Moment,
+        Span, //
+    },
+    policy::{
+        Barrier,
+        Fate, //
+    },
+    tpm::Tpm,
+    Engine,
+};
+
+/// How long what is loaded stays when no command comes, unless somebody says otherwise: not at all.
+pub(crate) const IDLE: Span = Span(0);
+
+/// How soon what would not leave the TPM is asked to again, when nothing is to stay.
+const AGAIN: Span = Span(1000);
+
+impl Engine {
+    /// Says whether commands of others are announced from now on. Before that is known, they are
+    /// not.
+    pub fn set_barrier(&mut self, tpm: &mut dyn Tpm, barrier: Barrier) {
+        self.barrier = barrier;
+        if barrier == Barrier::Absent {
+            self.vacate(tpm);
+        }
+    }
+
+    /// Says how long what is loaded stays when no command comes; nothing stays when that is 0.
+    pub fn set_idle(&mut self, idle: Span) {
+        self.idle = idle;
+    }
+
+    /// Whether anything stays loaded when a command has ended.
+    pub(crate) fn residence(&self) -> Barrier {
+        if self.idle == Span(0) {
+            Barrier::Absent
+        } else {
+            self.barrier
+        }
+    }
+
+    /// Takes all that is ours out of the TPM. Needs no memory. What cannot be saved or flushed
+    /// counts as it does when a command has ended: see [`tidy`](crate::engine::tidy).
+    pub fn vacate(&mut self, tpm: &mut dyn Tpm) {
+        self.room.forget();
+        if self.is_vacant() {
+            return;
+        }
+        self.counters.vacated = self.counters.vacated.saturating_add(1);
+        self.evict_objects(tpm, |_| Fate::Leaves);
+        self.evict_sessions(tpm, |_| Fate::Leaves);
+    }
+
+    /// Whether nothing of ours is loaded.
+    pub fn is_vacant(&self) -> bool {
+        self.slots.iter().next().is_none() && self.sessions.loaded().next().is_none()
+    }
+
+    /// Does what is due because nothing has happened for a while, or because it was waited for.
+    pub fn attend(&mut self, tpm: &mut dyn Tpm) {
+        self.begin_visit();
+        if self.idle_at().is_some_and(|at| at <= self.clock.now()) {
+            self.vacate(tpm);
+            // What would not leave is asked again after as long a time.
+            self.last_command = self.clock.now();
+        }
+        self.serve_queue(tpm);
+    }
+
+    /// When [`Self::attend`] is to be called unless something else is done before; perhaps at once.
+    pub fn alarm(&self) -> Option<Moment> {
+        match (self.idle_at(), self.queue_alarm()) {
+            (Some(idle), Some(queue)) => Some(idle.min(queue)),
+            (idle, queue) => idle.or(queue),
+        }
+    }
+
+    /// When what is loaded has not been used for long enough. Without a barrier, what is loaded is
+    /// what would not leave, and the next command is when to ask again.
+    fn idle_at(&self) -> Option<Moment> {
+        let idle = match self.idle {
+            // What is loaded all the same would not leave either.
+            Span(0) => AGAIN,
+            idle => idle,
+        };
+
+        match self.barrier {
+            Barrier::Installed if !self.is_vacant() => Some(self.last_command.after(idle)),
+            Barrier::Installed | Barrier::Absent => None,
+        }
+    }
+}
