@@ -58,6 +58,36 @@ pub struct Fake {
     random: u32,
 }
 
+/// Commands that exist for [`crate::play`] alone: they name and make what a trace says, and do nothing
+/// else. The low digit is the number of handles.
+pub mod play {
+    /// Uses what it names.
+    pub const USE: u32 = 0x2000_0000;
+    /// Makes an object.
+    pub const MAKE: u32 = 0x2000_0010;
+    /// Starts a sequence.
+    pub const START: u32 = 0x2000_0020;
+    /// Ends all objects that it names.
+    pub const END: u32 = 0x2000_0030;
+    /// How many handles they have at most.
+    pub const HANDLES_MAX: u32 = 7;
+
+    /// The codes, the numbers of handles, and whether the response has one.
+    pub(super) fn commands() -> impl Iterator<Item = (u32, u32, bool)> {
+        [USE, MAKE, START, END].into_iter().flat_map(|code| {
+            let makes = matches!(code, MAKE | START);
+            (0..=HANDLES_MAX).map(move |n| (code + n, n, makes))
+        })
+    }
+
+    /// The command without the number of handles, if it is one of these.
+    pub(super) fn family(code: u32) -> Option<u32> {
+        (USE..=END + HANDLES_MAX)
+            .contains(&code)
+            .then_some(code & !0xf)
+    }
+}
+
 /// The commands: code, number of handles, whether the response has one.
 const COMMANDS: &[(u32, u32, bool)] = &[
     (cc::CONTEXT_LOAD, 0, true),
@@ -71,6 +101,11 @@ const COMMANDS: &[(u32, u32, bool)] = &[
     (cc::POLICY_RESTART, 1, false),
     (cc::POLICY_GET_DIGEST, 1, false),
 ];
+
+/// All commands.
+fn commands() -> impl Iterator<Item = (u32, u32, bool)> {
+    COMMANDS.iter().copied().chain(play::commands())
+}
 
 /// A response's handle and parameters, or a response code.
 type Done = Result<(Option<u32>, Vec<u8>), u32>;
@@ -104,8 +139,7 @@ impl Fake {
         if size != su(command.len()) {
             return Err(rc::COMMAND_SIZE);
         }
-        let &(_, handles, _) = COMMANDS
-            .iter()
+        let (_, handles, _) = commands()
             .find(|known| known.0 == code)
             .ok_or(rc::COMMAND_CODE)?;
         let handles: Vec<u32> = (0..handles).map(|_| get.u32()).collect();
@@ -215,6 +249,9 @@ impl Fake {
     }
 
     fn run(&mut self, code: u32, handles: &[u32], params: &[u8]) -> Done {
+        if let Some(family) = play::family(code) {
+            return self.play(family, handles);
+        }
         let mut get = Get(params);
         match code {
             cc::CONTEXT_SAVE => Ok((None, self.contexts.save(handles[0])?)),
@@ -229,6 +266,7 @@ impl Fake {
                 let public = get.sized().to_vec();
                 let handle = self.contexts.place(Object {
                     public: public.clone(),
+                    is_sequence: false,
                 })?;
                 let name = crate::command::name_of(&public);
                 Ok((Some(handle), vec![].sized(&name)))
@@ -273,6 +311,44 @@ impl Fake {
         }
     }
 
+    /// A persistent object takes a slot while a command uses it.
+    fn play(&mut self, family: u32, handles: &[u32]) -> Done {
+        let (persistent, handles): (Vec<u32>, Vec<u32>) =
+            handles.iter().partition(|handle| **handle >> 24 == 0x81);
+        let mut copies = vec![];
+        let mut done = Ok((None, vec![]));
+        for _ in persistent {
+            match self.contexts.place(Object::default()) {
+                Ok(copy) => copies.push(copy),
+                Err(rc) => done = Err(rc),
+            }
+        }
+        if done.is_ok() {
+            done = self.act(family, &handles);
+        }
+        for copy in copies {
+            self.contexts.flush(copy).expect("it was placed");
+        }
+        done
+    }
+
+    fn act(&mut self, family: u32, handles: &[u32]) -> Done {
+        let object = Object {
+            public: vec![],
+            is_sequence: family == play::START,
+        };
+        match family {
+            play::MAKE | play::START => return Ok((Some(self.contexts.place(object)?), vec![])),
+            play::END => {
+                for &handle in handles {
+                    self.contexts.flush(handle).ok_or(rc::HANDLE + rc::H1)?;
+                }
+            }
+            _ => {}
+        }
+        Ok((None, vec![]))
+    }
+
     fn random(&mut self) -> Vec<u8> {
         self.random += 1;
         sha256(&[b"random", &self.random.to_be_bytes()])
@@ -281,10 +357,12 @@ impl Fake {
     fn capability(&self, capability: u32, first: u32, count: u32) -> Done {
         let (all, words): (Vec<(u32, u32)>, _) = match capability {
             cap::COMMANDS => {
-                let attributes = |&(code, handles, response): &(u32, u32, bool)| {
-                    (code, code | handles << 25 | u32::from(response) << 28)
+                let attributes = |(code, handles, response): (u32, u32, bool)| {
+                    let flushes = play::family(code) == Some(play::END);
+                    let flags = u32::from(flushes) << 24 | u32::from(response) << 28;
+                    (code, code | handles << 25 | flags)
                 };
-                (COMMANDS.iter().map(attributes).collect(), 1)
+                (commands().map(attributes).collect(), 1)
             }
             cap::HANDLES => {
                 let handles = self.contexts.handles(first);

@@ -6,6 +6,8 @@
 //! process ([`libtpms`]), or a model ([`fake`]) for what libtpms cannot be brought to do. [`chip`] records
 //! what the engine sends, and fails what it is told to. Time is virtual ([`clock`]): who waits for a session
 //! number waits until a test lets time pass ([`waiting`]), and his bell ([`bell`]) remembers what it was told.
+//! [`record`] writes down what clients do as a
+//! trace of tools/testing/replacement, and [`play`] does what a trace says.
 //! [`client`], [`command`] and [`wire`] are a small TSS that shares no code with the engine.
 
 #[cfg(engine)]
@@ -23,6 +25,10 @@ pub mod command;
 #[cfg(engine)]
 pub mod fake;
 pub mod libtpms;
+#[cfg(engine)]
+pub mod play;
+#[cfg(engine)]
+pub mod record;
 #[cfg(engine)]
 pub mod rig;
 pub mod tpm;

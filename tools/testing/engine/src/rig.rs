@@ -6,7 +6,9 @@ use crate::bell::{Heard, Record, Recorder};
 use crate::chip::{Chip, Device, Fault, Sent};
 use crate::client::{Client, Failure, Outcome};
 use crate::clock::CLOCK;
-use crate::engine::{Engine, Limits, Message, News, Progress, SpaceId, UserId};
+use crate::engine::{
+    Barrier, Counters, Engine, Limits, Message, News, Progress, SpaceId, Span, UserId,
+};
 use crate::libtpms::Libtpms;
 use crate::tpm::rh;
 use crate::wire::su;
@@ -27,6 +29,8 @@ pub struct Rig<D = Libtpms> {
     engine: RefCell<Engine>,
     /// What every response is checked against: nothing of the engine's may stay in the TPM.
     pub check_empty: Cell<bool>,
+    /// Whether the engine is told before somebody talks to the TPM directly.
+    announces: Cell<bool>,
     /// The next call's allocation to fail, and whether all later ones fail too.
     starve: Cell<Option<(usize, bool)>>,
     starved: Cell<bool>,
@@ -123,6 +127,7 @@ impl<D: Device> Rig<D> {
             chip: RefCell::new(chip),
             engine: RefCell::new(engine),
             check_empty: Cell::new(false),
+            announces: Cell::new(false),
             starve: Cell::new(None),
             starved: Cell::new(false),
             record: Arc::default(),
@@ -170,8 +175,35 @@ impl<D: Device> Rig<D> {
     /// Somebody who talks to the TPM directly, as the kernel and users of /dev/tpm0 do. Not recorded.
     pub fn raw(&self) -> Client<'_> {
         Client::new(Box::new(|command| {
+            if self.announces.get() {
+                self.engine
+                    .borrow_mut()
+                    .vacate(&mut *self.chip.borrow_mut());
+            }
             Ok(self.chip.borrow_mut().device.process(command))
         }))
+    }
+
+    /// What is loaded stays for so many milliseconds, and the engine is told of commands of others.
+    pub fn let_stay(&self, idle: u64) {
+        self.call(|engine, chip| {
+            engine.set_idle(Span(idle));
+            engine.set_barrier(chip, Barrier::Installed);
+        });
+        self.announces.set(true);
+    }
+
+    /// What is loaded in the TPM, looked at without its knowledge: objects, sessions.
+    pub fn loaded(&self) -> [Vec<u32>; 2] {
+        let peek = Client::new(Box::new(|command| {
+            Ok(self.chip.borrow_mut().device.process(command))
+        }));
+        [rh::TRANSIENT, rh::LOADED_SESSION].map(|first| peek.handles(first, 254).expect("list").1)
+    }
+
+    /// What the engine has counted.
+    pub fn counters(&self) -> Counters {
+        self.engine.borrow().counters()
     }
 
     /// Every ring of a bell up to now, in order.

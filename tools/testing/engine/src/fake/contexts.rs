@@ -10,10 +10,11 @@ use crate::wire::{su, Get, Put};
 /// What authenticates the blobs.
 const SECRET: &[u8] = b"the model's proof";
 
-/// An object is its public area.
-#[derive(Clone)]
+/// An object is its public area, or a sequence.
+#[derive(Clone, Default)]
 pub struct Object {
     pub public: Vec<u8>,
+    pub is_sequence: bool,
 }
 
 /// A session in memory.
@@ -95,6 +96,8 @@ impl Contexts {
     pub fn is_loaded(&self, handle: u32) -> bool {
         match handle >> 24 {
             0x80 => matches!(self.objects.get(index(handle)), Some(Some(_))),
+            // There is every persistent object.
+            0x81 => true,
             2 | 3 => self.find(handle).is_some(),
             _ => handle == rh::NULL,
         }
@@ -123,6 +126,10 @@ impl Contexts {
             Some(Some(object)) if handle >> 24 == 0x80 => object.public.clone(),
             _ => vec![],
         }
+    }
+
+    fn is_sequence(&self, handle: u32) -> bool {
+        matches!(self.objects.get(index(handle)), Some(Some(object)) if object.is_sequence)
     }
 
     pub fn name(&self, handle: u32) -> Vec<u8> {
@@ -177,8 +184,8 @@ impl Contexts {
     pub fn save(&mut self, handle: u32) -> Result<Vec<u8>, u32> {
         if !is_session(handle) {
             self.object_counter += 1;
-            let public = self.public(handle);
-            return Ok(blob(self.object_counter, rh::TRANSIENT, &public));
+            let saved = rh::TRANSIENT + u32::from(self.is_sequence(handle));
+            return Ok(blob(self.object_counter, saved, &self.public(handle)));
         }
         if self.closed().is_some() {
             return Err(rc::CONTEXT_GAP);
@@ -205,6 +212,7 @@ impl Contexts {
         if !is_session(handle) {
             return self.place(Object {
                 public: payload.to_vec(),
+                is_sequence: handle == rh::TRANSIENT + 1,
             });
         }
         match self.sessions[index(handle)] {
@@ -279,7 +287,7 @@ impl Contexts {
             (cap::PT_MAX_RESPONSE_SIZE, 4096),
             (cap::PT_MAX_OBJECT_CONTEXT, 1024),
             (cap::PT_MAX_SESSION_CONTEXT, 256),
-            (cap::PT_TOTAL_COMMANDS, su(super::COMMANDS.len())),
+            (cap::PT_TOTAL_COMMANDS, su(super::commands().count())),
             (
                 cap::PT_HR_LOADED,
                 su(model.loaded_sessions - self.free_loaded()),
