@@ -21,6 +21,7 @@ mod memory;
 mod plain;
 mod pressure;
 mod random;
+mod resident;
 mod sequences;
 mod sessions;
 

@@ -5,7 +5,7 @@
 //! The model knows what each client has: keys with the HMAC that each computes, sequences with what they
 //! were given, policy sessions with their digests, and contexts of sessions in files.
 
-use harness::chip::Fault;
+use harness::chip::{Device, Fault};
 use harness::client::Object;
 use harness::command::{hmac, sha256, Kind};
 use harness::fake::{Fake, Model};
@@ -163,14 +163,42 @@ impl<'r> Life<'r> {
     }
 }
 
-fn play(seed: u64, steps: usize) {
+/// What becomes of what is loaded when a command has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Afterwards {
+    Leaves,
+    Stays,
+}
+
+impl Afterwards {
+    fn settle<D: Device>(self, rig: &Rig<D>) {
+        match self {
+            Self::Leaves => rig.check_empty.set(true),
+            Self::Stays => rig.let_stay(1000),
+        }
+    }
+
+    /// Others use the TPM, or nobody does for a while.
+    fn interrupt<D: Device>(self, rig: &Rig<D>, dice: &mut Dice) {
+        if self == Self::Stays {
+            match dice.below(20) {
+                0 => rig.assert_empty(),
+                1 => rig.pass(1000),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn play(seed: u64, steps: usize, afterwards: Afterwards) {
     let rig = Rig::new();
-    rig.check_empty.set(true);
+    afterwards.settle(&rig);
     let mut dice = Dice(seed);
     let mut files = vec![];
     let mut lives: Vec<_> = (0..CLIENTS).map(|n| Life::new(&rig, n)).collect();
     for serial in 0..steps {
         let n = dice.below(CLIENTS);
+        afterwards.interrupt(&rig, &mut dice);
         if dice.below(100) == 0 {
             rig.close(lives.swap_remove(n).space);
             lives.push(Life::new(&rig, serial));
@@ -202,8 +230,10 @@ fn programs() -> u64 {
 #[test]
 fn g1_g3_g4_g5_g8_g9_every_client_of_a_random_program_finds_what_it_left() {
     for seed in 0..programs() {
-        let played = std::panic::catch_unwind(|| play(seed, 600));
-        assert!(played.is_ok(), "random program {seed}");
+        for afterwards in [Afterwards::Leaves, Afterwards::Stays] {
+            let played = std::panic::catch_unwind(|| play(seed, 600, afterwards));
+            assert!(played.is_ok(), "random program {seed}, {afterwards:?}");
+        }
     }
 }
 
@@ -214,13 +244,14 @@ fn numbers(model: Model) -> usize {
 }
 
 /// Sessions come, are used and go on a TPM of few slots and a narrow gap.
-fn play_sessions(seed: u64, model: Model) {
+fn play_sessions(seed: u64, model: Model, afterwards: Afterwards) {
     let rig = Rig::over(Fake::new(model), Default::default());
-    rig.check_empty.set(true);
+    afterwards.settle(&rig);
     let mut dice = Dice(seed);
     let space = rig.open(ALICE);
     let (mut held, mut files) = (vec![], vec![]);
     for _ in 0..1500 {
+        afterwards.interrupt(&rig, &mut dice);
         match dice.below(8) {
             0 if held.len() + files.len() < numbers(model) => {
                 held.push(space.start(Kind::Policy).unwrap().handle);
@@ -263,8 +294,14 @@ fn g1_random_sessions_on_tpms_of_every_size_and_gap() {
                     gap,
                     ..Model::default()
                 };
-                let played = std::panic::catch_unwind(|| play_sessions(seed, model));
-                assert!(played.is_ok(), "random program {seed}, {model:?}");
+                for afterwards in [Afterwards::Leaves, Afterwards::Stays] {
+                    let play = || play_sessions(seed, model, afterwards);
+                    let played = std::panic::catch_unwind(play);
+                    assert!(
+                        played.is_ok(),
+                        "random program {seed}, {model:?}, {afterwards:?}"
+                    );
+                }
             }
         }
     }

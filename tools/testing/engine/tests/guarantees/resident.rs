@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Contexts that stay in the TPM: what they save, and that nobody else notices (G9).
+
+use crate::count;
+use harness::client::SU_CLEAR;
+use harness::command::{Auth, Command, Kind, AUDIT, CONTINUE};
+use harness::rig::{label, rc, Rig, ALICE, BOB};
+use harness::tpm::{cap, cc, rc as code, rh};
+use harness::wire::{Get, Put};
+
+const IDLE: u64 = 1000;
+
+fn staying() -> Rig {
+    let rig = Rig::new();
+    rig.let_stay(IDLE);
+    rig
+}
+
+#[test]
+fn g1_what_is_loaded_already_costs_nothing() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    let keys: Vec<_> = (0..3)
+        .map(|n| a.mac_key(&label("key", n)).unwrap())
+        .collect();
+    let sessions: Vec<_> = (0..3).map(|_| a.start(Kind::Policy).unwrap()).collect();
+    let (_, sent) = rig.sent(|| {
+        for _ in 0..10 {
+            a.random().unwrap();
+            for key in &keys {
+                a.mac(key, b"data").unwrap();
+            }
+            for session in &sessions {
+                a.policy_digest(session.handle).unwrap();
+            }
+        }
+    });
+    assert_eq!(sent.len(), 70, "{sent:?}");
+}
+
+#[test]
+fn g1_only_what_is_needed_leaves_for_what_is_named() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    let keys: Vec<_> = (0..4)
+        .map(|n| a.mac_key(&label("key", n)).unwrap())
+        .collect();
+    for key in &keys {
+        let (_, sent) = rig.sent(|| a.mac(key, b"data").unwrap());
+        // Room is made for one: a context that is saved already only has to be flushed.
+        assert!(count(&sent, cc::FLUSH_CONTEXT) <= 1, "{sent:?}");
+        assert!(count(&sent, cc::CONTEXT_LOAD) <= 1, "{sent:?}");
+    }
+    let before = rig.chip.borrow().log.len();
+    for _ in 0..10 {
+        for key in &keys {
+            a.mac(key, b"data").unwrap();
+        }
+    }
+    let saves = count(&rig.chip.borrow().log[before..], cc::CONTEXT_SAVE);
+    // Each is saved once in its life, when it leaves for the first time.
+    assert!(saves <= keys.len(), "{saves}");
+}
+
+#[test]
+fn g9_others_find_the_tpm_empty_and_we_find_ours_again() {
+    let rig = staying();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let ours: Vec<_> = (0..2).map(|n| a.mac_key(&label("a", n)).unwrap()).collect();
+    let theirs = b.mac_key(b"b").unwrap();
+    let session = a.start(Kind::Policy).unwrap();
+    let sequence = b.hash_start().unwrap();
+    b.hash_update(&sequence, b"some").unwrap();
+    for _ in 0..3 {
+        assert_ne!(rig.loaded(), [vec![], vec![]], "something stays");
+        // A user of the raw node fills the TPM, and does not know of us.
+        let raw = rig.raw();
+        let others: Vec<_> = (0..3)
+            .map(|n| raw.mac_key(&label("raw", n)).unwrap())
+            .collect();
+        for (n, other) in others.iter().enumerate() {
+            raw.assert_mac_key(other, &label("raw", n));
+            raw.flush(other.handle).unwrap();
+        }
+        for (n, key) in ours.iter().enumerate() {
+            a.assert_mac_key(key, &label("a", n));
+        }
+        b.assert_mac_key(&theirs, b"b");
+        a.policy_digest(session.handle).unwrap();
+        b.hash_update(&sequence, b"more").unwrap();
+    }
+    b.hash_complete(&sequence, b"").unwrap();
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g9_a_tpm_that_nobody_uses_is_empty_after_a_while() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    let key = a.mac_key(b"key").unwrap();
+    a.start(Kind::Policy).unwrap();
+    rig.pass(IDLE - 1);
+    assert_ne!(rig.loaded(), [vec![], vec![]]);
+    rig.pass(1);
+    assert_eq!(rig.loaded(), [vec![], vec![]]);
+    assert_eq!(rig.alarm(), None, "there is nothing left to do");
+    assert_eq!(rig.counters().vacated, 1);
+    a.assert_mac_key(&key, b"key");
+}
+
+#[test]
+fn g8_what_stays_leaves_with_its_space() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    for n in 0..3 {
+        a.mac_key(&label("key", n)).unwrap();
+        a.start(Kind::Policy).unwrap();
+    }
+    rig.close(a);
+    assert_eq!(rig.loaded(), [vec![], vec![]]);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g4_what_stays_is_not_listed_for_others_by_a_protected_question() {
+    let rig = staying();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let _keys: Vec<_> = (0..2)
+        .map(|n| a.mac_key(&label("key", n)).unwrap())
+        .collect();
+    let mut session = b.start(Kind::Hmac).unwrap();
+    for first in [rh::TRANSIENT, rh::LOADED_SESSION] {
+        let audit = Auth::Session {
+            session: &mut session,
+            attributes: AUDIT | CONTINUE,
+            value: b"",
+        };
+        let question = vec![].u32(cap::HANDLES).u32(first).u32(254);
+        let reply = b
+            .run(
+                Command::new(cc::GET_CAPABILITY)
+                    .auth(audit)
+                    .params(question),
+            )
+            .unwrap();
+        let mut get = Get(&reply.params);
+        let (_more, _capability, count) = (get.u8(), get.u32(), get.u32());
+        // The TPM's own answer: of what is loaded only the session that protects it.
+        assert_eq!(count, u32::from(first == rh::LOADED_SESSION));
+    }
+}
+
+#[test]
+fn g5_after_a_reset_that_nobody_told_us_of_what_stayed_is_refused_by_name() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    let key = a.mac_key(b"key").unwrap();
+    let session = a.start(Kind::Policy).unwrap();
+    rig.chip.borrow_mut().device.power_cycle();
+    let startup = harness::client::startup(SU_CLEAR);
+    rig.chip.borrow_mut().device.process(&startup);
+    assert_eq!(rc(a.mac(&key, b"data")), code::LOST_H0);
+    assert_eq!(rc(a.policy_digest(session.handle)), code::LOST_H0);
+    a.random().unwrap();
+    let new = a.mac_key(b"new").unwrap();
+    a.assert_mac_key(&new, b"new");
+}
+
+#[test]
+fn g9_nothing_stays_when_nothing_is_to_stay() {
+    let rig = Rig::new();
+    rig.let_stay(0);
+    let a = rig.open(ALICE);
+    let key = a.mac_key(b"key").unwrap();
+    a.mac(&key, b"data").unwrap();
+    assert_eq!(rig.loaded(), [vec![], vec![]]);
+    rig.let_stay(IDLE);
+    a.mac(&key, b"data").unwrap();
+    assert_ne!(rig.loaded(), [vec![], vec![]]);
+    rig.let_stay(0);
+    a.random().unwrap();
+    assert_eq!(rig.loaded(), [vec![], vec![]]);
+}
