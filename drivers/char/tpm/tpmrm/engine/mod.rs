@@ -213,7 +213,7 @@ impl Engine {
             counters: Counters::default(),
             debris: Debris::None,
             courier,
-            exhaustion: Exhaustion::new(clock),
+            exhaustion: Exhaustion::new(),
             request: Message::new(GFP_KERNEL)?,
         };
 

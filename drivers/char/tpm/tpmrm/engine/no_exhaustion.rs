@@ -5,10 +5,7 @@
 
 use crate::engine::{
     bell::Bell,
-    clock::{
-        Clock,
-        Moment, //
-    },
+    clock::Moment,
     names::Names,
     refusal::Outcome,
     session::Session,
@@ -31,8 +28,8 @@ use kernel::{
 pub(crate) struct Exhaustion;
 
 impl Exhaustion {
-    /// There is no need for the time.
-    pub(crate) const fn new(_clock: &'static dyn Clock) -> Self {
+    /// There is nothing to know.
+    pub(crate) const fn new() -> Self {
         Self
     }
 }

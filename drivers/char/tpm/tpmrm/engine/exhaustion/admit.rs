@@ -142,7 +142,7 @@ impl Engine {
         needed: usize,
     ) -> Outcome<Seek> {
         let user = self.spaces.get(space).ok_or(EINVAL)?.user();
-        let now = self.exhaustion.clock.now();
+        let now = self.clock.now();
 
         self.exhaustion.queue.ask(space, needed);
         match self.state(space) {
@@ -203,7 +203,7 @@ impl Engine {
             return;
         }
 
-        let now = self.exhaustion.clock.now();
+        let now = self.clock.now();
         let lease = self.exhaustion.terms.lease;
 
         self.exhaustion.queue.take_back(lease, now);

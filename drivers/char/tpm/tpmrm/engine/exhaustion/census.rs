@@ -59,7 +59,7 @@ impl Engine {
         let before = self.exhaustion.numbers;
 
         self.exhaustion.books = Books::Compared;
-        self.exhaustion.counted = self.exhaustion.clock.now();
+        self.exhaustion.counted = self.clock.now();
 
         let ours = self.sessions.iter().count();
         let question = [capability::TPM_PROPERTIES, capability::HR_ACTIVE, 2];
@@ -115,7 +115,7 @@ impl Engine {
         };
         let is_listed =
             |handle: SessionHandle| found.iter().any(|listed| listed.session() == Some(handle));
-        let now = self.exhaustion.clock.now();
+        let now = self.clock.now();
 
         self.lose_sessions_unless(|session| {
             session.place() == Place::Loaded || is_listed(session.handle())

@@ -49,10 +49,7 @@ use self::{
 };
 use crate::engine::{
     bell::News,
-    clock::{
-        Clock,
-        Moment, //
-    },
+    clock::Moment,
     names::Names,
     spaces::SpaceId,
     tpm::Tpm,
@@ -75,7 +72,6 @@ enum Books {
 
 /// What the layer knows of a chip.
 pub(crate) struct Exhaustion {
-    clock: &'static dyn Clock,
     terms: Terms,
     queue: Queue,
     reservations: Reservations,
@@ -95,9 +91,8 @@ pub(crate) struct Exhaustion {
 
 impl Exhaustion {
     /// Nobody waits, and nothing is known of the TPM yet.
-    pub(crate) const fn new(clock: &'static dyn Clock) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
-            clock,
             terms: Terms::DEFAULT,
             queue: Queue::new(),
             reservations: Reservations::new(),
@@ -182,7 +177,7 @@ impl Engine {
 
     /// The command that was just sent named these.
     pub(crate) fn touch_sessions(&mut self, names: &Names) {
-        let now = self.exhaustion.clock.now();
+        let now = self.clock.now();
 
         for handle in names.sessions() {
             if let Some(session) = self.sessions.find_mut(handle) {
@@ -219,6 +214,6 @@ impl Engine {
 
     /// Something has changed for those who wait.
     fn look_at_once(&mut self) {
-        self.exhaustion.look_again = Some(self.exhaustion.clock.now());
+        self.exhaustion.look_again = Some(self.clock.now());
     }
 }

@@ -53,7 +53,7 @@ impl Engine {
     /// The tenure of a session that comes into being for a space. Its lease begins when its number
     /// was kept for it, so that nobody has a number for more than one lease.
     pub(crate) fn tenure_in(&self, space: SpaceId) -> Tenure {
-        let now = self.exhaustion.clock.now();
+        let now = self.clock.now();
         let state = self.exhaustion.queue.find(space).map(|ticket| ticket.state);
 
         Tenure {
@@ -68,7 +68,7 @@ impl Engine {
 
     /// The tenure of a session that is only there to be flushed.
     pub(crate) fn tenure_of_nobody(&self) -> Tenure {
-        let now = self.exhaustion.clock.now();
+        let now = self.clock.now();
 
         Tenure {
             user: None,
