@@ -203,6 +203,21 @@ def g7_sessions_of_the_raw_node_are_not_taken_while_it_is_open():
 
 
 @test(control=NOTHING)
+def a_session_that_ends_behind_the_drivers_back_is_found():
+    """Who waits gets its number, and who had it is told."""
+    scarcity.terms(lease=300)
+    with users.opened(ALICE) as tpm:
+        control.set_policy(tpm, control.NEVER)
+        held = scarcity.take_all(tpm)
+        waiter, = scarcity.queue(BOB)
+        with tss.Tpm(tss.RAW) as raw:
+            raw.flush(held[7])
+        waiter.handle()
+        expect.equal(control.lost(tpm), [held[7]], "the lost sessions")
+        waiter.close()
+
+
+@test(control=NOTHING)
 def g1_stray_sessions_are_reclaimed():
     """Sessions that somebody left in the TPM by the raw node, or a kernel before this one."""
     scarcity.terms(lease=1000)
