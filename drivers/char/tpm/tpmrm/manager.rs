@@ -65,9 +65,6 @@ const REST: Span = Span(1);
 /// The same when the chip could not be used, and what there was to do is still there.
 const LONG_REST: Span = Span(500);
 
-/// What an out-of-reach TPM holds stays there for longer than anybody can ask for.
-const FOR_LONG: Span = Span(1 << 32);
-
 /// The state of one chip. It outlives the chip for as long as descriptors are open.
 #[pin_data]
 pub(crate) struct Manager {
@@ -185,8 +182,6 @@ impl Manager {
                 let mut engine = self.engine();
 
                 engine.answer_alarm(LONG_REST);
-                // What cannot be saved would be given up. The next command is when to ask again.
-                engine.set_idle(FOR_LONG);
                 engine.attend(&mut OutOfReach(error));
             }
         }
@@ -208,7 +203,7 @@ impl Manager {
         let _turn = self.turn.take_uninterruptible();
 
         if let Ok(mut tpm) = self.chip.lock() {
-            self.engine().vacate(&mut tpm);
+            self.engine().withdraw(&mut tpm);
         }
     }
 

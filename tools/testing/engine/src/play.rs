@@ -101,7 +101,7 @@ impl Player<'_> {
                     self.rig.close(space);
                 }
             }
-            What::Vacate => self.rig.call(|engine, chip| engine.vacate(chip)),
+            What::Vacate => self.rig.announce(),
         }
     }
 

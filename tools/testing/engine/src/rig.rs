@@ -176,12 +176,22 @@ impl<D: Device> Rig<D> {
     pub fn raw(&self) -> Client<'_> {
         Client::new(Box::new(|command| {
             if self.announces.get() {
-                self.engine
-                    .borrow_mut()
-                    .vacate(&mut *self.chip.borrow_mut());
+                self.announce();
             }
             Ok(self.chip.borrow_mut().device.process(command))
         }))
+    }
+
+    /// Tells the engine that somebody else's command comes next, which must not wait for memory.
+    pub fn announce(&self) {
+        let before = fault::allocations();
+        self.call(|engine, chip| engine.vacate(chip));
+        assert_eq!(fault::allocations(), before, "allocated for others");
+    }
+
+    /// Has the engine empty the TPM, when it is not for others.
+    pub fn withdraw(&self) {
+        self.call(|engine, chip| engine.withdraw(chip));
     }
 
     /// What is loaded stays for so many milliseconds, and the engine is told of commands of others.

@@ -103,6 +103,7 @@ use self::{
         Outcome,
         Refusal, //
     },
+    reread::Doubts,
     residency::Room,
     sessions::Sessions,
     slots::Slots,
@@ -176,6 +177,7 @@ pub struct Engine {
     counters: Counters,
     room: Room,
     debris: Debris,
+    doubts: Doubts,
     courier: Courier,
     #[cfg_attr(
         not(CONFIG_TCG_TPM_RM_EXHAUSTION),
@@ -212,6 +214,7 @@ impl Engine {
             clock,
             counters: Counters::default(),
             debris: Debris::None,
+            doubts: Doubts::None,
             courier,
             exhaustion: Exhaustion::new(),
             request: Message::new(GFP_KERNEL)?,
@@ -300,6 +303,9 @@ impl Engine {
         self.tidy(tpm);
         let outcome = self.start_or_dispatch(tpm, space, &command, message);
         self.tidy(tpm);
+        if let Some(space) = self.spaces.get_mut(space) {
+            space.trim();
+        }
         self.serve_queue(tpm);
         self.keep_young(tpm);
 
@@ -342,7 +348,7 @@ impl Engine {
             && command.header.tag != Tag::NoSessions
         {
             // The TPM's answer must not list what others have loaded.
-            self.vacate(tpm);
+            self.withdraw(tpm);
         }
         if command.header.tag == Tag::NoSessions {
             match command.header.code {

@@ -61,10 +61,10 @@ impl Engine {
                 }
                 Ok(header) => {
                     self.reserve_object(space)?;
-                    let kind = header.object_kind();
                     Ok(Newcomer::Object(Object::from_context(
-                        kind,
+                        header.object_kind(),
                         message.body(),
+                        self.properties.object_context,
                     )?))
                 }
                 // The TPM will say what is wrong with it.

@@ -63,16 +63,24 @@ impl Object {
         })
     }
 
-    /// An object that the TPM is about to load from a context that the client brought.
+    /// An object that the TPM is about to load from a context that the client brought. `room` is
+    /// how large its context can become.
     ///
     /// # Errors
     ///
     /// [`AllocError`] when there is no memory for the context.
-    pub(crate) fn from_context(kind: ObjectKind, context: &[u8]) -> Result<Self, AllocError> {
-        let context = Context::Current(copy(context)?);
+    pub(crate) fn from_context(
+        kind: ObjectKind,
+        context: &[u8],
+        room: usize,
+    ) -> Result<Self, AllocError> {
+        let room = match kind {
+            ObjectKind::Ordinary => context.len(),
+            ObjectKind::Sequence => room.max(context.len()),
+        };
         let mut this = Self {
             kind,
-            context,
+            context: Context::Current(copy(context, room)?),
             rhythm: Rhythm::new(Beat::ZERO),
         };
 
@@ -115,28 +123,38 @@ impl Object {
         }
     }
 
-    /// The object was saved. Takes the memory that it needs, or else stays with what it has.
+    /// The object was saved, into the memory that it has: whoever needed its place in the TPM is
+    /// not to pay for it.
     ///
     /// # Errors
     ///
     /// [`AllocError`] when the context is larger than the TPM said that any would be, and there is
     /// no memory for that.
     pub(crate) fn saved(&mut self, kind: ObjectKind, context: &[u8]) -> Result<(), AllocError> {
-        let before = core::mem::replace(&mut self.context, Context::Lost);
-        let buffer = match copy(context) {
-            Ok(exact) => exact,
-            Err(error) => match before {
-                Context::Current(mut room) | Context::Stale(mut room) => {
-                    room.clear();
-                    room.extend_from_slice(context, GFP_KERNEL_ACCOUNT)?;
-                    room
-                }
-                Context::Lost => return Err(error),
-            },
+        let mut room = match core::mem::replace(&mut self.context, Context::Lost) {
+            Context::Current(room) | Context::Stale(room) => room,
+            Context::Lost => KVec::new(),
         };
 
+        room.clear();
+        room.extend_from_slice(context, GFP_KERNEL_ACCOUNT)?;
         self.kind = kind;
-        self.context = Context::Current(buffer);
+        self.context = Context::Current(room);
+        Ok(())
+    }
+
+    /// Gives back the memory that its context does not need. That of a sequence changes, and needs
+    /// it again.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when there is no memory for a copy; then it stays as it is.
+    pub(crate) fn trim(&mut self) -> Result<(), AllocError> {
+        if let (ObjectKind::Ordinary, Context::Current(context)) = (self.kind, &self.context) {
+            if context.len() < context.capacity() {
+                self.context = Context::Current(copy(context, context.len())?);
+            }
+        }
         Ok(())
     }
 
@@ -146,8 +164,8 @@ impl Object {
     }
 }
 
-fn copy(context: &[u8]) -> Result<KVec<u8>, AllocError> {
-    let mut copy = KVec::with_capacity(context.len(), GFP_KERNEL_ACCOUNT)?;
+fn copy(context: &[u8], room: usize) -> Result<KVec<u8>, AllocError> {
+    let mut copy = KVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
 
     copy.extend_from_slice(context, GFP_KERNEL_ACCOUNT)?;
     Ok(copy)

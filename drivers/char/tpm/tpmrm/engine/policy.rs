@@ -36,9 +36,19 @@ pub(crate) struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It leaves the TPM.
-    Leaves,
+    Leaves(Urgency),
     /// It stays until room is needed, others use the TPM, or nobody does for a while.
     Stays,
+}
+
+/// Whether what cannot be saved may stay in the TPM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// It may: others are announced before they use the TPM, and it is tried again then.
+    CanStay,
+    /// It must leave: others come next, or may. What is only in the TPM could be flushed by them,
+    /// and its handle come to mean something of theirs (G5).
+    MustLeave,
 }
 
 /// Decides about evictions.
@@ -48,6 +58,9 @@ pub(crate) trait Policy {
 
     /// What is to become of `resident` now that a command has ended.
     fn after_command(&self, resident: Resident) -> Fate;
+
+    /// Whether what makes room during a command may stay if it cannot be saved.
+    fn urgency(&self) -> Urgency;
 }
 
 /// Whether we are told before others use the TPM. If we are, what is loaded can stay: everybody
@@ -70,11 +83,20 @@ impl Policy for Barrier {
 
     fn after_command(&self, resident: Resident) -> Fate {
         match (self, resident) {
-            (Self::Absent, _) => Fate::Leaves,
-            (Self::Installed, Resident::Object(slot)) if slot.occupant == Occupant::Nobody => {
-                Fate::Leaves
+            (Self::Installed, Resident::Object(slot)) if slot.occupant != Occupant::Nobody => {
+                Fate::Stays
             }
-            (Self::Installed, _) => Fate::Stays,
+            (Self::Installed, Resident::Session(_)) => Fate::Stays,
+            (Self::Installed, Resident::Object(_)) | (Self::Absent, _) => {
+                Fate::Leaves(self.urgency())
+            }
+        }
+    }
+
+    fn urgency(&self) -> Urgency {
+        match self {
+            Self::Absent => Urgency::MustLeave,
+            Self::Installed => Urgency::CanStay,
         }
     }
 }

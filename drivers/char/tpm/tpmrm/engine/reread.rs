@@ -39,6 +39,14 @@ pub(crate) enum Found {
     NotAll,
 }
 
+/// Whether saved sessions may have ended without our knowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubts {
+    None,
+    /// Entered when the TPM did not have one where we had it; left when it was asked for all.
+    Sessions,
+}
+
 impl Engine {
     /// The handles of a group that the TPM has, in order.
     ///
@@ -141,6 +149,15 @@ impl Engine {
             }
         }
         found
+    }
+
+    /// Asks for the saved sessions if there is doubt. Not done at once where that arises: it needs
+    /// memory, and the commands of others may wait.
+    pub(crate) fn recheck_sessions(&mut self, tpm: &mut dyn Tpm) {
+        if self.doubts == Doubts::Sessions {
+            self.doubts = Doubts::None;
+            self.reread_sessions(tpm);
+        }
     }
 
     /// Strikes off the saved sessions that the TPM does not know any more.

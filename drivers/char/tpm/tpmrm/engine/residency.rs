@@ -251,9 +251,9 @@ impl Engine {
     }
 
     /// Takes something out of the TPM. When that fails, it is tried again by a later command.
-    pub(crate) fn evict(&mut self, tpm: &mut dyn Tpm, resident: Resident) {
+    fn evict(&mut self, tpm: &mut dyn Tpm, resident: Resident) {
         match resident {
-            Resident::Object(slot) => self.evict_object(tpm, slot),
+            Resident::Object(slot) => self.evict_object(tpm, slot, self.barrier.urgency()),
             Resident::Session(handle) => {
                 // What cannot be saved stays where it is.
                 let _ = self.save_session(tpm, handle);

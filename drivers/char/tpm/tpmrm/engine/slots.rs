@@ -123,6 +123,11 @@ impl Slots {
         self.abandon_if(|object| object.space == space);
     }
 
+    /// The slot at a place in that order.
+    pub(crate) fn get(&self, index: usize) -> Option<Slot> {
+        self.table.get(index).copied()
+    }
+
     /// All slots, the least recently used first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
         self.table.iter().copied()

@@ -42,6 +42,15 @@ pub(crate) struct Space {
     next: VirtualHandle,
     /// In the order of their handles.
     objects: KVec<Entry>,
+    surplus: Surplus,
+}
+
+/// Whether there are contexts in more memory than they need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Surplus {
+    None,
+    /// Entered when an object was saved, which may be for somebody else.
+    Possible,
 }
 
 impl Space {
@@ -52,6 +61,7 @@ impl Space {
             standing: Standing::new(bell),
             next: VirtualHandle::FIRST,
             objects: KVec::new(),
+            surplus: Surplus::None,
         }
     }
 
@@ -90,6 +100,24 @@ impl Space {
         let index = self.index(handle)?;
 
         self.objects.get_mut(index).map(|entry| &mut entry.object)
+    }
+
+    /// An object was saved.
+    pub(crate) fn note_save(&mut self) {
+        self.surplus = Surplus::Possible;
+    }
+
+    /// Gives back memory that contexts do not need. What cannot be given back now is next time.
+    pub(crate) fn trim(&mut self) {
+        if self.surplus == Surplus::None {
+            return;
+        }
+        self.surplus = Surplus::None;
+        for entry in self.objects.iter_mut() {
+            if entry.object.trim().is_err() {
+                self.surplus = Surplus::Possible;
+            }
+        }
     }
 
     /// The handles of the objects that are alive, in order.

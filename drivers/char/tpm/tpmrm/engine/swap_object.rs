@@ -10,6 +10,7 @@ use crate::engine::{
     },
     names::Names,
     object::State,
+    policy::Urgency,
     refusal::Refusal,
     residency::Failure,
     slots::{
@@ -26,6 +27,13 @@ use crate::engine::{
     Engine,
 };
 use kernel::prelude::*;
+
+/// Whether there is a context of an object now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Saved,
+    Unsaved,
+}
 
 impl Engine {
     /// Has an object in the TPM, and returns the handle that it has there.
@@ -77,11 +85,18 @@ impl Engine {
         Err(refusal.into())
     }
 
-    /// Takes an object out of the TPM; saves it first where that is needed.
-    pub(crate) fn evict_object(&mut self, tpm: &mut dyn Tpm, slot: Slot) {
+    /// Takes an object out of the TPM; saves it first where that is needed. What cannot be saved
+    /// stays, unless it has to leave: then it is lost.
+    pub(crate) fn evict_object(&mut self, tpm: &mut dyn Tpm, slot: Slot, urgency: Urgency) {
         if let Occupant::Object(id) = slot.occupant {
             if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
-                self.save_object(tpm, id, slot.physical);
+                match (self.save_object(tpm, id, slot.physical), urgency) {
+                    (Kept::Saved, _) => {}
+                    (Kept::Unsaved, Urgency::CanStay) => return,
+                    (Kept::Unsaved, Urgency::MustLeave) => {
+                        let _ = self.lose_object(id);
+                    }
+                }
             }
         }
 
@@ -93,23 +108,26 @@ impl Engine {
         }
     }
 
-    /// Saves an object. One that cannot be saved is lost: what is only in the TPM could become
-    /// somebody else's while others use the TPM (G5).
-    fn save_object(&mut self, tpm: &mut dyn Tpm, id: ObjectId, physical: PhysicalHandle) {
+    fn save_object(&mut self, tpm: &mut dyn Tpm, id: ObjectId, physical: PhysicalHandle) -> Kept {
         for _ in 0..ATTEMPTS {
             // Saving an object does not change it, so that an unknown outcome is none.
             if let Verdict::Done(header) = self.courier.save(tpm, physical) {
                 self.object_saved(id, header.object_kind());
-                return;
+                return Kept::Saved;
             }
         }
-        let _ = self.lose_object(id);
+        Kept::Unsaved
     }
 
     fn object_saved(&mut self, id: ObjectId, kind: ObjectKind) {
-        if let Some(object) = self.spaces.object_mut(id) {
-            if object.saved(kind, self.courier.context()).is_err() {
-                object.lose();
+        let context = self.courier.context();
+
+        if let Some(space) = self.spaces.get_mut(id.space) {
+            space.note_save();
+            if let Some(object) = space.find_mut(id.handle) {
+                if object.saved(kind, context).is_err() {
+                    object.lose();
+                }
             }
         }
     }

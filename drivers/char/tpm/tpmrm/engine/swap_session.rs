@@ -13,6 +13,7 @@ use crate::engine::{
     },
     names::Names,
     refusal::Refusal,
+    reread::Doubts,
     residency::Failure,
     session::{
         Place,
@@ -175,7 +176,8 @@ impl Engine {
     /// The TPM does not have the session where we had it. It has ended, or a save that was not
     /// answered was executed: then nobody has the context, and the TPM would keep the number.
     ///
-    /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended.
+    /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended. That is
+    /// looked into when the command ends.
     fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
         if self
             .sessions
@@ -185,7 +187,7 @@ impl Engine {
             let _ = self.courier.flush(tpm, handle);
         }
         self.lose_session(handle);
-        self.reread_sessions(tpm);
+        self.doubts = Doubts::Sessions;
     }
 
     fn session_saved(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle, sequence: u64) -> Save {

@@ -40,12 +40,19 @@ impl Engine {
         if self.debris == Debris::Suspected {
             self.clear_debris(tpm);
         }
+        self.recheck_sessions(tpm);
         self.flush_orphans(tpm);
 
-        let barrier = self.residence();
+        let (residence, barrier) = (self.residence(), self.barrier);
 
-        self.evict_objects(tpm, |resident| barrier.after_command(resident));
-        self.evict_sessions(tpm, |resident| barrier.after_command(resident));
+        // Nothing is to stay, but others are announced all the same.
+        let fate = |resident| match residence.after_command(resident) {
+            Fate::Leaves(_) => Fate::Leaves(barrier.urgency()),
+            Fate::Stays => Fate::Stays,
+        };
+
+        self.evict_objects(tpm, fate);
+        self.evict_sessions(tpm, fate);
     }
 
     fn flush_orphans(&mut self, tpm: &mut dyn Tpm) {
@@ -63,21 +70,16 @@ impl Engine {
 
     /// Takes out the objects whose fate it is to leave.
     pub(crate) fn evict_objects(&mut self, tpm: &mut dyn Tpm, fate: impl Fn(Resident) -> Fate) {
-        let mut left = self.slots.iter().count();
+        let mut stay: usize = 0;
 
-        // One that cannot be flushed goes to nobody and is met again, so the number is limited.
-        while left > 0 {
-            let leaving = self
-                .slots
-                .iter()
-                .map(Resident::Object)
-                .find(|resident| fate(*resident) == Fate::Leaves);
-
-            match leaving {
-                Some(resident) => self.evict(tpm, resident),
-                None => return,
+        while let Some(slot) = self.slots.get(stay) {
+            if let Fate::Leaves(urgency) = fate(Resident::Object(slot)) {
+                self.evict_object(tpm, slot, urgency);
             }
-            left = left.saturating_sub(1);
+            // Those that follow take the place of one that has left.
+            if self.slots.holds(slot.physical) {
+                stay = stay.saturating_add(1);
+            }
         }
     }
 
@@ -90,13 +92,14 @@ impl Engine {
                 .sessions
                 .loaded()
                 .filter(|handle| done.is_none_or(|done| handle.index() > done))
-                .find(|handle| fate(Resident::Session(*handle)) == Fate::Leaves);
+                .find(|handle| fate(Resident::Session(*handle)) != Fate::Stays);
             let Some(handle) = leaving else {
                 return;
             };
 
             done = Some(handle.index());
-            self.evict(tpm, Resident::Session(handle));
+            // What cannot be saved stays where it is: its number keeps its meaning.
+            let _ = self.save_session(tpm, handle);
         }
     }
 

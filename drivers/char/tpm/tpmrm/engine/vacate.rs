@@ -10,7 +10,9 @@ use crate::engine::{
     },
     policy::{
         Barrier,
-        Fate, //
+        Fate,
+        Policy,
+        Urgency, //
     },
     tpm::Tpm,
     Engine,
@@ -46,16 +48,28 @@ impl Engine {
         }
     }
 
-    /// Takes all that is ours out of the TPM. Needs no memory. What cannot be saved or flushed
-    /// counts as it does when a command has ended: see [`tidy`](crate::engine::tidy).
+    /// Takes all that is ours out of the TPM: somebody else's command comes next, whatever becomes
+    /// of ours. An object that cannot be saved is lost (G5).
+    ///
+    /// Needs no memory, as long as contexts are not larger than the TPM said that any would be.
     pub fn vacate(&mut self, tpm: &mut dyn Tpm) {
         self.room.forget();
+        self.empty(tpm, Urgency::MustLeave);
+    }
+
+    /// Takes all that is ours out of the TPM, if others are announced before they use it: what
+    /// cannot be saved stays until then.
+    pub fn withdraw(&mut self, tpm: &mut dyn Tpm) {
+        self.empty(tpm, self.barrier.urgency());
+    }
+
+    fn empty(&mut self, tpm: &mut dyn Tpm, urgency: Urgency) {
         if self.is_vacant() {
             return;
         }
         self.counters.vacated = self.counters.vacated.saturating_add(1);
-        self.evict_objects(tpm, |_| Fate::Leaves);
-        self.evict_sessions(tpm, |_| Fate::Leaves);
+        self.evict_objects(tpm, |_| Fate::Leaves(urgency));
+        self.evict_sessions(tpm, |_| Fate::Leaves(urgency));
     }
 
     /// Whether nothing of ours is loaded.
@@ -66,8 +80,9 @@ impl Engine {
     /// Does what is due because nothing has happened for a while, or because it was waited for.
     pub fn attend(&mut self, tpm: &mut dyn Tpm) {
         self.begin_visit();
+        self.recheck_sessions(tpm);
         if self.idle_at().is_some_and(|at| at <= self.clock.now()) {
-            self.vacate(tpm);
+            self.withdraw(tpm);
             // What would not leave is asked again after as long a time.
             self.last_command = self.clock.now();
         }

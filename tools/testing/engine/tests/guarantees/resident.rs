@@ -3,11 +3,13 @@
 //! Contexts that stay in the TPM: what they save, and that nobody else notices (G9).
 
 use crate::count;
+use harness::chip::Fault;
 use harness::client::SU_CLEAR;
 use harness::command::{Auth, Command, Kind, AUDIT, CONTINUE};
 use harness::rig::{label, rc, Rig, ALICE, BOB};
 use harness::tpm::{cap, cc, rc as code, rh};
 use harness::wire::{Get, Put};
+use kernel::fault::live_bytes;
 
 const IDLE: u64 = 1000;
 
@@ -183,4 +185,74 @@ fn g9_nothing_stays_when_nothing_is_to_stay() {
     rig.let_stay(0);
     a.random().unwrap();
     assert_eq!(rig.loaded(), [vec![], vec![]]);
+}
+
+#[test]
+fn g9_others_wait_for_no_memory_whatever_there_is_to_save() {
+    let rig = staying();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let sequence = b.hash_start().unwrap();
+    let saved = b.save(sequence.handle).unwrap();
+    // A sequence from a context, which will be saved again.
+    let mut copy = sequence;
+    copy.handle = b.restore(&saved).unwrap();
+    b.hash_update(&copy, b"more").unwrap();
+    let key = a.mac_key(b"key").unwrap();
+    let lost = a.start(Kind::Policy).unwrap();
+    let kept = a.start(Kind::Policy).unwrap();
+    // A session that is gone and not where we had it: what else may be is looked into later.
+    let mut flush = Command::new(cc::FLUSH_CONTEXT).params(vec![].u32(lost.handle));
+    rig.chip.borrow_mut().device.process(&flush.bytes());
+    let (_, sent) = rig.sent(|| rig.announce());
+    assert_eq!(count(&sent, cc::GET_CAPABILITY), 0, "{sent:?}");
+    let (_, sent) = rig.sent(|| a.random().unwrap());
+    assert_eq!(count(&sent, cc::GET_CAPABILITY), 1, "{sent:?}");
+    a.assert_mac_key(&key, b"key");
+    a.policy_digest(kept.handle).unwrap();
+    assert_eq!(rc(a.policy_digest(lost.handle)), code::LOST_H0);
+    b.hash_update(&copy, b"and more").unwrap();
+}
+
+#[test]
+fn g1_memory_that_a_context_does_not_need_is_given_back_by_its_owner() {
+    let rig = staying();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let key = a.mac_key(b"key").unwrap();
+    rig.announce();
+    let before = live_bytes();
+    b.random().unwrap();
+    assert_eq!(live_bytes(), before, "another space pays");
+    a.random().unwrap();
+    assert!(live_bytes() < before, "nothing was given back");
+    let trimmed = live_bytes();
+    a.assert_mac_key(&key, b"key");
+    rig.announce();
+    assert_eq!(live_bytes(), trimmed);
+}
+
+#[test]
+fn g3_what_cannot_be_saved_stays_until_others_come() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    let keys: Vec<_> = (0..2)
+        .map(|n| a.mac_key(&label("key", n)).unwrap())
+        .collect();
+    let fail = || {
+        let dead = Fault::Before(kernel::error::code::EIO);
+        rig.chip.borrow_mut().fail_code(cc::CONTEXT_SAVE, dead);
+    };
+    fail();
+    rig.withdraw();
+    rig.pass(IDLE);
+    rig.chip.borrow_mut().fail_none();
+    for (n, key) in keys.iter().enumerate() {
+        a.assert_mac_key(key, &label("key", n));
+    }
+    // Others could take their places (G5).
+    fail();
+    rig.announce();
+    rig.chip.borrow_mut().fail_none();
+    for key in &keys {
+        assert_eq!(rc(a.mac(key, b"data")), code::LOST_H0);
+    }
 }
