@@ -111,7 +111,8 @@ impl WorkItem for Alarm {
 pub(crate) struct AlarmSetting {
     /// `None` before there is an alarm, and after its end.
     alarm: Option<Arc<Alarm>>,
-    /// The time that it is set for; stays when it has gone off, until the worker comes.
+    /// The time that it is set for, or will be set anew at; stays when it has gone off, until the
+    /// worker comes.
     set: Option<(Moment, ArcHrTimerHandle<Alarm>)>,
 }
 
@@ -129,14 +130,18 @@ impl AlarmSetting {
         self.alarm = Some(alarm);
     }
 
-    /// Sets the alarm for `time`, or for never; at once, if that is past.
+    /// Sets the alarm for `time`, or for never; at once, if that is past. It may go off before:
+    /// with a command every millisecond, and each of them a reason to set it later, it is cheaper
+    /// to be called once and find that it is not time yet.
     pub(crate) fn set(&mut self, time: Option<Moment>) {
         let Some(alarm) = &self.alarm else {
             return;
         };
 
-        if self.set.as_ref().map(|(set, _)| *set) == time {
-            return;
+        match (&self.set, time) {
+            (None, None) => return,
+            (Some((set, _)), Some(time)) if *set <= time => return,
+            (_, _) => {}
         }
         // First the old handle: dropping it stops the timer, whoever has started it.
         self.set = None;

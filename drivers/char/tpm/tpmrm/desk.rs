@@ -64,6 +64,14 @@ impl Desk {
     }
 }
 
+/// Whether there is anything to do when the alarm has gone off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Alarmed {
+    Due,
+    Early,
+}
+
 /// The engine, for as long as this lives. Setting the alarm is the last that is done.
 #[must_use = "the engine is unlocked when this is dropped"]
 pub(crate) struct AtDesk<'a> {
@@ -84,6 +92,18 @@ impl<'a> AtDesk<'a> {
 
         this.desk.renew_terms();
         this
+    }
+
+    /// The alarm has gone off: if it was set before there was a reason to be called later, it is
+    /// set for that.
+    pub(crate) fn answer_early_alarm(&mut self) -> Alarmed {
+        let now = SystemClock.now();
+
+        if self.desk.engine.alarm().is_some_and(|time| time <= now) {
+            return Alarmed::Due;
+        }
+        self.desk.alarm.answered();
+        Alarmed::Early
     }
 
     /// The alarm has gone off, and may do so again, but not before `rest` is over.

@@ -23,6 +23,7 @@ use crate::{
         OutOfReach, //
     },
     desk::{
+        Alarmed,
         AtDesk,
         Desk, //
     },
@@ -171,6 +172,10 @@ impl Manager {
     pub(crate) fn attend(&self) {
         let _turn = self.turn.take_uninterruptible();
 
+        // The chip is not to be bothered for nothing.
+        if self.engine().answer_early_alarm() == Alarmed::Early {
+            return;
+        }
         match self.chip.lock() {
             Ok(mut tpm) => {
                 let mut engine = self.engine();
