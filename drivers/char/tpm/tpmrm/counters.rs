@@ -74,7 +74,8 @@ fn write(manager: &Arc<Manager>, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         flushes,
         questions,
         regaps,
-        vacated,
+        barriers,
+        rests,
         retries,
     } = manager.counters();
 
@@ -86,7 +87,8 @@ fn write(manager: &Arc<Manager>, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         ("flushes", flushes),
         ("questions", questions),
         ("regaps", regaps),
-        ("vacated", vacated),
+        ("barriers", barriers),
+        ("rests", rests),
         ("retries", retries),
     ] {
         writeln!(to, "{name} {count}")?;

@@ -19,8 +19,10 @@ pub struct Counters {
     pub questions: u64,
     /// Sessions that were saved again because their contexts had become old.
     pub regaps: u64,
-    /// How often all that was loaded had to leave: for others, or because nobody used it.
-    pub vacated: u64,
+    /// Commands of others before which something that was loaded had to leave.
+    pub barriers: u64,
+    /// How often all that was loaded left for another reason.
+    pub rests: u64,
     /// Commands of clients that were sent again because the TPM had no room.
     pub retries: u64,
 }

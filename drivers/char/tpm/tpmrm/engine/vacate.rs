@@ -8,6 +8,7 @@ use crate::engine::{
         Moment,
         Span, //
     },
+    counters::Counters,
     policy::{
         Barrier,
         Fate,
@@ -54,20 +55,22 @@ impl Engine {
     /// Needs no memory, as long as contexts are not larger than the TPM said that any would be.
     pub fn vacate(&mut self, tpm: &mut dyn Tpm) {
         self.room.forget();
-        self.empty(tpm, Urgency::MustLeave);
+        if !self.is_vacant() {
+            Counters::add(&mut self.counters.barriers);
+            self.empty(tpm, Urgency::MustLeave);
+        }
     }
 
     /// Takes all that is ours out of the TPM, if others are announced before they use it: what
     /// cannot be saved stays until then.
     pub fn withdraw(&mut self, tpm: &mut dyn Tpm) {
-        self.empty(tpm, self.barrier.urgency());
+        if !self.is_vacant() {
+            Counters::add(&mut self.counters.rests);
+            self.empty(tpm, self.barrier.urgency());
+        }
     }
 
     fn empty(&mut self, tpm: &mut dyn Tpm, urgency: Urgency) {
-        if self.is_vacant() {
-            return;
-        }
-        self.counters.vacated = self.counters.vacated.saturating_add(1);
         self.evict_objects(tpm, |_| Fate::Leaves(urgency));
         self.evict_sessions(tpm, |_| Fate::Leaves(urgency));
     }

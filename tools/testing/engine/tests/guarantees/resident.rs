@@ -109,7 +109,7 @@ fn g9_a_tpm_that_nobody_uses_is_empty_after_a_while() {
     rig.pass(1);
     assert_eq!(rig.loaded(), [vec![], vec![]]);
     assert_eq!(rig.alarm(), None, "there is nothing left to do");
-    assert_eq!(rig.counters().vacated, 1);
+    assert_eq!(rig.counters().rests, 1);
     a.assert_mac_key(&key, b"key");
 }
 
@@ -204,6 +204,7 @@ fn g9_others_wait_for_no_memory_whatever_there_is_to_save() {
     let mut flush = Command::new(cc::FLUSH_CONTEXT).params(vec![].u32(lost.handle));
     rig.chip.borrow_mut().device.process(&flush.bytes());
     let (_, sent) = rig.sent(|| rig.announce());
+    assert_eq!(rig.counters().barriers, 1);
     assert_eq!(count(&sent, cc::GET_CAPABILITY), 0, "{sent:?}");
     let (_, sent) = rig.sent(|| a.random().unwrap());
     assert_eq!(count(&sent, cc::GET_CAPABILITY), 1, "{sent:?}");
