@@ -72,10 +72,15 @@ def load(path, options=""):
         checked(libc.syscall(SYS_FINIT_MODULE, file.fileno(), options.encode(), 0))
 
 
-def unload():
-    checked(libc.syscall(SYS_DELETE_MODULE, NAME.encode(), os.O_NONBLOCK))
+def unload(name=NAME):
+    checked(libc.syscall(SYS_DELETE_MODULE, name.encode(), os.O_NONBLOCK))
 
 
 def file():
     """The module's file, as the run was told."""
     return os.environ["TPMRM_MODULE"]
+
+
+def companion(name):
+    """The file of a module of the tests' own."""
+    return os.path.join(os.environ["TPMRM_COMPANIONS"], f"{name}.ko")
