@@ -2,6 +2,8 @@
 
 //! All spaces of a chip.
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::engine::wire::handle::SessionHandle;
 use crate::engine::{
     bell::Bell,
     object::Object,
@@ -112,6 +114,13 @@ impl Spaces {
             Some(Some(entry)) if entry.serial == id.serial => Some(&mut entry.space),
             _ => None,
         }
+    }
+
+    /// Whether the space has lost a session of this number.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn has_lost(&self, id: SpaceId, handle: SessionHandle) -> bool {
+        self.get(id)
+            .is_some_and(|space| space.standing().has_lost(handle))
     }
 
     /// The object, alive or lost.

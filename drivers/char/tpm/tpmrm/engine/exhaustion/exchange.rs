@@ -55,7 +55,7 @@ impl Engine {
 
         // If we have a session of that number, it has ended without our knowledge.
         self.lose_session(handle);
-        self.has_lost(space, handle).then_some(handle)
+        self.spaces.has_lost(space, handle).then_some(handle)
     }
 
     /// Keeps the number of a new session in use until the command ends, but not the TPM's memory.
@@ -126,7 +126,7 @@ impl Engine {
         let mut done = None;
 
         while let Some(handle) = self.sessions.orphan(|handle| {
-            done.is_none_or(|done| handle.index() > done) && !self.has_lost(space, handle)
+            done.is_none_or(|done| handle.index() > done) && !self.spaces.has_lost(space, handle)
         }) {
             done = Some(handle.index());
             let _ = self.flush_session(tpm, handle);
@@ -143,20 +143,13 @@ impl Engine {
         })
     }
 
-    /// Whether the space has lost a session of this number.
-    pub(crate) fn has_lost(&self, space: SpaceId, handle: SessionHandle) -> bool {
-        self.spaces
-            .get(space)
-            .is_some_and(|space| space.standing().has_lost(handle))
-    }
-
     /// Refuses a session of a context, if the space may still use the number for another one.
     ///
     /// # Errors
     ///
     /// TPM_RC_SESSION_HANDLES of the resource manager.
     pub(crate) fn refuse_lost_number(&self, space: SpaceId, handle: SessionHandle) -> Outcome {
-        if self.has_lost(space, handle) {
+        if self.spaces.has_lost(space, handle) {
             return Err(Refusal::ours(ResponseCode::SESSION_HANDLES));
         }
         Ok(())

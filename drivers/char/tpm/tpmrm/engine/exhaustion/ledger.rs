@@ -73,7 +73,7 @@ impl Engine {
 pub(crate) struct Ledger<'a> {
     pub(crate) sessions: &'a Sessions,
     pub(crate) exhaustion: &'a Exhaustion,
-    spaces: &'a Spaces,
+    pub(crate) spaces: &'a Spaces,
     /// How many sessions the kernel has now.
     kernel: usize,
     /// Whether strays may belong to somebody who is still there.
@@ -274,12 +274,5 @@ impl Ledger<'_> {
 
     fn is_in_use(&self, handle: SessionHandle) -> bool {
         self.sessions.find(handle).is_some() || self.exhaustion.strays.contains(handle)
-    }
-
-    /// Whether `space` has lost a session with this number.
-    pub(crate) fn has_lost(&self, space: SpaceId, handle: SessionHandle) -> bool {
-        self.spaces
-            .get(space)
-            .is_some_and(|space| space.standing().has_lost(handle))
     }
 }

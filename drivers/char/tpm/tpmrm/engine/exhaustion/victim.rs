@@ -203,7 +203,7 @@ impl Ledger<'_> {
     /// Whether the number of the session would be one that the space of `seeker` may have.
     fn helps(&self, candidate: &Candidate, seeker: Seeker) -> bool {
         // What a space loses now, it has lost.
-        !self.has_lost(seeker.space, candidate.handle)
+        !self.spaces.has_lost(seeker.space, candidate.handle)
             && !self.sessions.belongs(candidate.handle, seeker.space)
     }
 
