@@ -39,7 +39,8 @@ def get(stock):
     """The debug kernel that belongs to a stock kernel, made if it is not in the cache."""
     base = builder()
     config = kernel.read_lines(CONFIG)
-    key = cache.digest(RECIPE, *config, os.path.basename(stock.folder), os.path.basename(os.path.dirname(base)))
+    key = cache.digest(RECIPE, *config, os.path.basename(stock.folder),
+                       *root.versions(base, (*kernel.BUILDERS, *PACKAGES)))
 
     def make(folder):
         status = namespace.run(lambda: build(tools.Root(base, [folder, stock.folder]), stock, folder))

@@ -10,12 +10,14 @@ import os
 import re
 import shutil
 
-from . import cache, mirror, namespace, say, tools
+from . import cache, mirror, namespace, root as roots, say, tools
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERSION_FILE = os.path.join(os.path.dirname(HERE), "kernel-version")
 # Bump when the kernel is made in another way than before.
 RECIPE = "1"
+# What of the root decides what comes out.
+BUILDERS = ("bindgen", "gcc-14", "pahole", "rust-src", "rustc")
 CC = "x86_64-linux-gnu-gcc-14"
 COMPILERS = (f"CC={CC}", f"HOSTCC={CC}")
 
@@ -41,7 +43,7 @@ def wanted():
 def get(root):
     """The stock kernel that scripts/kernel-version names, made if it is not in the cache."""
     release = wanted()
-    key = cache.digest(RECIPE, release, os.path.basename(os.path.dirname(root)))
+    key = cache.digest(RECIPE, release, *roots.versions(root, BUILDERS))
 
     def make(folder):
         status = namespace.run(lambda: Maker(tools.Root(root, [folder]), folder).make(release))

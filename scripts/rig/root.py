@@ -2,6 +2,7 @@
 """The trixie root: compilers, QEMU, swtpm and what guests run, made by mmdebstrap."""
 
 import os
+import re
 
 from . import cache, mirror, namespace, say
 
@@ -27,6 +28,16 @@ def path(extra=()):
             raise say.Failure("the trixie root could not be made")
 
     return os.path.join(cache.entry("root", cache.digest(RECIPE, *names), make), "root")
+
+
+def versions(root, names):
+    """The versions of packages in a root. What was made by them depends on these, not on what else is there."""
+    found = {}
+    with open(os.path.join(root, "var/lib/dpkg/status")) as file:
+        for paragraph in file.read().split("\n\n"):
+            fields = dict(re.findall(r"^(Package|Version): (.*)$", paragraph, re.MULTILINE))
+            found[fields.get("Package")] = fields.get("Version")
+    return [f"{name} {found[name]}" for name in names]
 
 
 def bootstrap(folder, names):

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from harness import equal, in_child, says, scratch, write
-from rig import cache, kernel, mirror, namespace, say
+from rig import cache, kernel, mirror, namespace, root, say
 
 
 @contextlib.contextmanager
@@ -48,6 +48,20 @@ def rig_another_key_is_another_entry():
         second = cache.entry("thing", cache.digest("a", "c"), fill)
         assert first != second and os.path.isdir(first), "an entry replaces another"
         assert cache.digest("ab", "c") != cache.digest("a", "bc"), "parts of a key run together"
+
+
+def rig_a_kernel_does_not_depend_on_packages_that_did_not_build_it():
+    def status(folder, *packages):
+        text = "\n\n".join(f"Package: {name}\nStatus: install ok installed\nVersion: {version}"
+                           for name, version in packages)
+        write(f"{folder}/var/lib/dpkg/status", text + "\n\n")
+        return root.versions(folder, ("gcc-14", "rustc"))
+
+    with scratch() as folder:
+        first = status(folder, ("gcc-14", "14.2"), ("rustc", "1.85"))
+        equal(first, ["gcc-14 14.2", "rustc 1.85"], "the versions")
+        equal(status(folder, ("abrmd", "3"), ("rustc", "1.85"), ("gcc-14", "14.2")), first, "the versions")
+        assert status(folder, ("gcc-14", "14.2"), ("rustc", "1.86")) != first, "a new compiler goes unnoticed"
 
 
 def rig_an_interrupted_entry_is_made_again():
