@@ -51,12 +51,10 @@ pub fn counters<D: Device>(rig: &Rig<D>) -> Counters {
     rig.ask(|engine| engine.counters())
 }
 
-/// What was sent between two readings. Panics if it was anything that a trace cannot tell.
+/// What was sent between two readings, but for questions: how many sessions there are is asked after
+/// others came, which is not a matter of replacement. Panics if it was anything else that a trace
+/// cannot tell.
 pub fn since(before: Counters, after: Counters) -> Count {
-    assert_eq!(
-        before.questions, after.questions,
-        "the TPM was asked something"
-    );
     assert_eq!(before.regaps, after.regaps, "sessions were saved again");
     Count {
         sent: after.sent - before.sent,

@@ -86,6 +86,8 @@ impl Engine {
 
     pub(crate) fn begin_visit(&mut self) {}
 
+    pub(crate) fn outsider_comes(&mut self) {}
+
     pub(crate) fn check_open(&self, _space: SpaceId) -> Result {
         Ok(())
     }

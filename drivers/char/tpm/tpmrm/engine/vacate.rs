@@ -30,6 +30,7 @@ impl Engine {
     /// not.
     pub fn set_barrier(&mut self, tpm: &mut dyn Tpm, barrier: Barrier) {
         self.barrier = barrier;
+        self.outsider_comes();
         if barrier == Barrier::Absent {
             self.vacate(tpm);
         }
@@ -55,6 +56,7 @@ impl Engine {
     /// Needs no memory, as long as contexts are not larger than the TPM said that any would be.
     pub fn vacate(&mut self, tpm: &mut dyn Tpm) {
         self.room.forget();
+        self.outsider_comes();
         if !self.is_vacant() {
             Counters::add(&mut self.counters.barriers);
             self.empty(tpm, Urgency::MustLeave);

@@ -257,3 +257,32 @@ fn g3_what_cannot_be_saved_stays_until_others_come() {
         assert_eq!(rc(a.mac(key, b"data")), code::LOST_H0);
     }
 }
+
+#[test]
+#[cfg(feature = "exhaustion")]
+fn g7_the_tpm_is_asked_for_its_sessions_only_after_others_came() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    let questions = || {
+        let (session, sent) = rig.sent(|| a.start(Kind::Policy).unwrap());
+        a.flush(session.handle).unwrap();
+        count(&sent, cc::GET_CAPABILITY)
+    };
+    assert_eq!(questions(), 1, "nobody was announced before");
+    for _ in 0..3 {
+        // However long ago it was, and however few are left.
+        rig.pass(600_000);
+        assert_eq!(questions(), 0);
+    }
+    let many: Vec<_> = (0..50).map(|_| a.start(Kind::Policy).unwrap()).collect();
+    assert_eq!(questions(), 0);
+    let raw = rig.raw();
+    raw.random().unwrap();
+    assert_eq!(questions(), 1);
+    assert_eq!(questions(), 0);
+    // What has changed is looked at more closely.
+    raw.start(Kind::Policy).unwrap();
+    assert_eq!(questions(), 2);
+    assert_eq!(questions(), 0);
+    drop(many);
+}

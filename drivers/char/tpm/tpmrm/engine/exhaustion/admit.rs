@@ -28,6 +28,7 @@ use crate::engine::{
         },
         Books, //
     },
+    policy::Barrier,
     refusal::{
         Outcome,
         Refusal, //
@@ -231,10 +232,10 @@ impl Engine {
                 Next::Nobody(then) => {
                     let count_at = self.exhaustion.counted.after(self.exhaustion.terms.lease);
 
-                    if self.exhaustion.books == Books::Compared || count_at > now {
-                        return earlier(then, count_at.max(now));
+                    if count_at > now {
+                        return earlier(then, count_at);
                     }
-                    self.compare_books(tpm);
+                    self.take_census(tpm, Cause::Doubt);
                 }
                 // What others did behind our back may change whom there is something for.
                 Next::Grant(..) if self.exhaustion.books == Books::Old => self.compare_books(tpm),
@@ -275,14 +276,20 @@ impl Engine {
     }
 
     /// Whether what the TPM last said of its sessions is not good enough to give one more away:
-    /// somebody who is there may start some, there are few left, or it was long ago.
+    /// somebody else came since. If others are not announced: somebody who is there may start some,
+    /// there are few left, or it was long ago.
     fn may_have_changed(&mut self, tpm: &dyn Tpm, now: Moment) -> bool {
-        tpm.neighbours() == Neighbours::Possible
-            || self.ledger(tpm).room() < self.exhaustion.numbers.all / WATCHED
-            || self.exhaustion.counted.after(self.exhaustion.terms.lease) <= now
+        match self.barrier {
+            Barrier::Installed => self.exhaustion.books == Books::Old,
+            Barrier::Absent => {
+                tpm.neighbours() == Neighbours::Possible
+                    || self.ledger(tpm).room() < self.exhaustion.numbers.all / WATCHED
+                    || self.exhaustion.counted.after(self.exhaustion.terms.lease) <= now
+            }
+        }
     }
 
-    /// Asks the TPM how many sessions there are, if it was not asked since it was locked.
+    /// Asks the TPM how many sessions there are, if somebody else may have been there since.
     fn compare_books(&mut self, tpm: &mut dyn Tpm) {
         if self.exhaustion.books == Books::Old {
             self.take_census(tpm, Cause::Doubt);

@@ -51,6 +51,7 @@ use crate::engine::{
     bell::News,
     clock::Moment,
     names::Names,
+    policy::Barrier,
     spaces::SpaceId,
     tpm::Tpm,
     Engine, //
@@ -64,7 +65,8 @@ const TAKES_PER_VISIT: usize = 1;
 /// Whether the TPM was asked how many sessions there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Books {
-    /// Since the chip was locked for what is done now: nobody else has changed anything since.
+    /// Since anybody else could change something: since the chip was locked for what is done now, or,
+    /// if others are announced, since the last of them came.
     Compared,
     /// Before, if at all.
     Old,
@@ -186,10 +188,17 @@ impl Engine {
         }
     }
 
-    /// The chip was locked: until now others may have used it.
+    /// The chip was locked: until now others may have used it, if they are not announced.
     pub(crate) fn begin_visit(&mut self) {
-        self.exhaustion.books = Books::Old;
+        if self.barrier == Barrier::Absent {
+            self.outsider_comes();
+        }
         self.exhaustion.takes_left = TAKES_PER_VISIT;
+    }
+
+    /// Somebody else uses the TPM, or may have.
+    pub(crate) fn outsider_comes(&mut self) {
+        self.exhaustion.books = Books::Old;
     }
 
     /// When the queue is to be served unless something else is done before; perhaps at once.
