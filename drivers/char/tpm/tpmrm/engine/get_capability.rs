@@ -121,27 +121,38 @@ impl Engine {
 
         for _ in 0..count {
             let value_at = at.saturating_add(size_of::<u32>());
-            let Some(property) = message.u32_at(at) else {
+            let (Some(property), Some(value)) = (message.u32_at(at), message.u32_at(value_at))
+            else {
                 return;
             };
 
-            if let Some(value) = self.own_property(space, owner, property) {
+            if let Some(value) = self.own_property(space, owner, property, value) {
                 message.set_u32_at(value_at, value);
             }
             at = value_at.saturating_add(size_of::<u32>());
         }
     }
 
-    /// The value of a property that is not the TPM's but the space's.
+    /// The value of a property that is not the TPM's but the space's; `value` is the TPM's.
     ///
     /// The sessions that are active, or can be, are everybody's: those are the TPM's own figures.
-    fn own_property(&self, space: SpaceId, owner: &Space, property: u32) -> Option<u32> {
+    fn own_property(
+        &self,
+        space: SpaceId,
+        owner: &Space,
+        property: u32,
+        value: u32,
+    ) -> Option<u32> {
         let value = match property {
             capability::HR_LOADED => self
                 .sessions
                 .iter()
                 .filter(|session| session.belongs_to(space))
                 .count(),
+            // What is loaded of ours makes room.
+            capability::HR_LOADED_AVAIL => usize::try_from(value)
+                .unwrap_or(usize::MAX)
+                .saturating_add(self.sessions.loaded().count()),
             capability::HR_TRANSIENT_AVAIL => self
                 .limits
                 .objects_per_space

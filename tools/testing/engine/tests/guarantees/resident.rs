@@ -286,3 +286,15 @@ fn g7_the_tpm_is_asked_for_its_sessions_only_after_others_came() {
     assert_eq!(questions(), 0);
     drop(many);
 }
+
+#[test]
+fn g4_how_many_sessions_others_have_loaded_does_not_show() {
+    let rig = staying();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let before = b.property(cap::PT_HR_LOADED_AVAIL);
+    for n in 0..5 {
+        a.start(Kind::Policy).unwrap();
+        assert!(!rig.loaded()[1].is_empty());
+        assert_eq!(b.property(cap::PT_HR_LOADED_AVAIL), before, "{n}");
+    }
+}

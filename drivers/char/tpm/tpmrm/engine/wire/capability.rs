@@ -21,6 +21,8 @@ pub(crate) const MAX_OBJECT_CONTEXT: u32 = 0x121;
 pub(crate) const MAX_SESSION_CONTEXT: u32 = 0x122;
 /// TPM_PT_HR_LOADED: how many sessions are loaded.
 pub(crate) const HR_LOADED: u32 = 0x203;
+/// TPM_PT_HR_LOADED_AVAIL: how many more sessions can be loaded.
+pub(crate) const HR_LOADED_AVAIL: u32 = 0x204;
 /// TPM_PT_HR_ACTIVE: how many sessions are active, that is loaded or saved.
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 pub(crate) const HR_ACTIVE: u32 = 0x205;
