@@ -142,7 +142,7 @@ impl Engine {
                     let is_there = |listed: &RawHandle| listed.session() == Some(handle);
 
                     if self.sessions.find(handle).is_some() && !listed.iter().any(is_there) {
-                        self.lose_session(handle);
+                        self.session_is_absent(tpm, handle);
                         found = Found::NotAll;
                     }
                 }

@@ -178,7 +178,7 @@ impl Engine {
     ///
     /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended. That is
     /// looked into when the command ends.
-    fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+    pub(crate) fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
         if self
             .sessions
             .find(handle)

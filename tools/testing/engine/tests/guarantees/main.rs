@@ -11,6 +11,7 @@ mod detached;
 mod exhaustion;
 mod extensive;
 mod faults;
+mod fuzzed;
 mod gap;
 mod handles;
 mod isolation;
