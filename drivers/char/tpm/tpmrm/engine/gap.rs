@@ -59,8 +59,15 @@ impl Engine {
         let mut load = self.try_load_session(tpm, handle);
 
         // When the gap is closed, the TPM keeps its last slot for this very session.
-        if let Load::Short(shortage @ Shortage::Session, _) = load {
-            self.make_room(tpm, shortage, &Names::NONE);
+        if let Load::Short(Shortage::Session, _) = load {
+            // Not by what opens the gap, which is what we do: a TPM that has neither a slot nor a
+            // gap would have us do it for ever.
+            match self.session_victim(&Names::NONE) {
+                Some(victim) => {
+                    let _ = self.try_save_session(tpm, victim);
+                }
+                None => tpm.end_kernel_session(),
+            }
             load = self.try_load_session(tpm, handle);
         }
         if let Load::Loaded = load {

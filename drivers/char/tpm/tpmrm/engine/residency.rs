@@ -24,6 +24,7 @@ use crate::engine::{
     tpm::Tpm,
     wire::{
         command::Command,
+        handle::SessionHandle,
         message::Message,
         rc::Shortage, //
     },
@@ -229,6 +230,17 @@ impl Engine {
     }
 
     fn evict_one_session(&mut self, tpm: &mut dyn Tpm, needed: &Names) -> Evicted {
+        match self.session_victim(needed) {
+            Some(victim) => {
+                self.evict(tpm, Resident::Session(victim));
+                Evicted::One
+            }
+            None => Evicted::Nothing,
+        }
+    }
+
+    /// The loaded session that is to make room, if there is one that is not needed.
+    pub(crate) fn session_victim(&self, needed: &Names) -> Option<SessionHandle> {
         let now = self.sessions.now();
         let mut candidates = self
             .sessions
@@ -238,15 +250,10 @@ impl Engine {
                 resident: Resident::Session(session.handle()),
                 expected: Some(session.expected(now)),
             });
-        let victim = self.barrier.victim(&mut candidates);
 
-        drop(candidates);
-        match victim {
-            Some(victim) => {
-                self.evict(tpm, victim);
-                Evicted::One
-            }
-            None => Evicted::Nothing,
+        match self.barrier.victim(&mut candidates)? {
+            Resident::Session(victim) => Some(victim),
+            Resident::Object(_) => None,
         }
     }
 

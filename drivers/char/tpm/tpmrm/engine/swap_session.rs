@@ -149,6 +149,10 @@ impl Engine {
     pub(crate) fn try_save_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Save {
         let mut absences: usize = 0;
 
+        // It may have made room for another while the gap was opened.
+        if self.sessions.find(handle).map(Session::place) == Some(Place::Saved) {
+            return Save::Saved;
+        }
         for _ in 0..ATTEMPTS {
             match self.courier.save(tpm, handle) {
                 Verdict::Done(header) => return self.session_saved(tpm, handle, header.sequence),

@@ -5,7 +5,7 @@
 use crate::lost;
 use harness::chip::Fault;
 use harness::command::Kind;
-use harness::rig::{Rig, ALICE};
+use harness::rig::{Rig, Space, ALICE};
 use harness::tpm::{cc, rc};
 
 /// The TPM has saved the session, and nobody has the context: it is not where it was, and not gone.
@@ -26,6 +26,58 @@ fn g8_a_session_that_was_saved_without_an_answer_is_flushed_when_it_is_missed() 
     let [_, loaded] = rig.loaded();
     assert!(loaded.is_empty());
     lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+/// Two sessions: one that was used last, and is loaded, and one that is the oldest saved.
+fn old_and_new(rig: &Rig, space: &Space<'_>) -> [u32; 2] {
+    let kinds = [Kind::Policy, Kind::Policy];
+    let [old, new] = kinds.map(|kind| space.start(kind).unwrap().handle);
+    rig.raw().random().unwrap();
+    space.policy_digest(new).unwrap();
+    [old, new]
+}
+
+/// The session was saved to make room for the one that opens the gap.
+#[test]
+fn g3_g8_a_session_that_left_while_the_gap_was_opened_is_not_taken_for_lost() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let sessions = old_and_new(&rig, &a);
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::Answer(rc::CONTEXT_GAP));
+        chip.fail_nth(1, Fault::Answer(rc::SESSION_MEMORY));
+    }
+    rig.raw().random().unwrap();
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 2);
+    for session in sessions {
+        a.policy_digest(session).unwrap();
+    }
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+/// Room is not made for opening the gap by opening the gap.
+#[test]
+fn g3_a_tpm_with_neither_a_slot_nor_a_gap_is_not_asked_for_ever() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let sessions = old_and_new(&rig, &a);
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_code(cc::CONTEXT_SAVE, Fault::Answer(rc::CONTEXT_GAP));
+        chip.fail_code(cc::CONTEXT_LOAD, Fault::Answer(rc::SESSION_MEMORY));
+    }
+    rig.raw().random().unwrap();
+    let asked = rig.chip.borrow_mut().fail_none();
+    assert!(asked < 40, "asked {asked} times");
+    for session in sessions {
+        a.policy_digest(session).unwrap();
+    }
     rig.close(a);
     rig.assert_nothing();
 }
