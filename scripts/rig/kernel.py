@@ -32,6 +32,7 @@ class Kernel:
         self.image = os.path.join(folder, "vmlinux")
         with open(os.path.join(folder, "release")) as file:
             self.release = file.read().strip()
+        self.boot_image = f"{self.files}/usr/lib/modules/{self.release}/vmlinuz"
 
 
 def wanted():

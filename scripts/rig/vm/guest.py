@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """One run of a guest, from its boot to its verdict. Works in the rig's namespaces."""
 
+import json
 import os
 import selectors
 import shlex
@@ -10,7 +11,7 @@ import sys
 import time
 
 from .. import namespace, say
-from . import report, terminal
+from . import initramfs, report, terminal
 from .tpm import Tpm, wait_for
 
 # Statuses that are not the command's, as of other programs that run programs.
@@ -20,6 +21,9 @@ BOOT_LIMIT = {"kvm": 15, "tcg": 120}
 # Seconds that a guest gets to finish its words after a report of its kernel.
 LAST_WORDS = 5
 PORTS = ("status", "out", "err")
+# What QEMU's monitor is told.
+CAPABILITIES = b'{"execute": "qmp_capabilities"}\n'
+WAKE = b'{"execute": "system_wakeup"}\n'
 
 
 class NoBoot(Exception):
@@ -37,12 +41,13 @@ class Guest:
         self.code = None
         self.taints = []
         self.pending = b""
+        self.events = b""
         self.console = root.inside("/run/console.log")
         self.share_root(lower)
         self.tpm = None if options.tpm == "none" else Tpm(root, options.tpm_log)
-        self.start_virtiofsd()
+        disk = self.root_in_memory() if options.root == "memory" else self.root_by_virtiofs()
         self.ends = {}
-        self.start_machine()
+        self.start_machine(*disk)
 
     def share_root(self, lower):
         """The guest's root: the same overlay idea once more, with the shared folders in it."""
@@ -63,9 +68,9 @@ class Guest:
     def settings(self):
         """The guest's half of the options, as shell variables."""
         options = self.options
-        # A tmpfs must not hide a shared folder.
-        used = [path for path in ("/run", "/tmp")
-                if not any((folder + "/").startswith(path + "/") for folder in options.folders)]
+        # A tmpfs must not hide a shared folder, and is no use where all is in memory.
+        used = [path for path in ("/run", "/tmp") if options.root == "virtiofs"
+                and not any((folder + "/").startswith(path + "/") for folder in options.folders)]
         return "".join(f"{name}={value}\n" for name, value in {
             "DIRECTORY": shlex.quote(options.directory),
             "COMMAND": f"({shlex.join(options.command)})",
@@ -73,10 +78,20 @@ class Guest:
             "PARAMETERS": f"({shlex.join(options.parameters)})",
             "NETWORK": "1" if options.forward else "",
             "TTY": "1" if options.tty else "",
+            # A virtio port does not wake up: a write to it waits for ever.
+            "SERIAL": shlex.quote(" ".join(PORTS)) if options.root == "memory" else "",
             "TMPFS": shlex.quote(" ".join(used)),
         }.items())
 
-    def start_virtiofsd(self):
+    def root_in_memory(self):
+        """The kernel's and the machine's arguments for a root that is no device."""
+        image = "/run/initramfs.cpio"
+        initramfs.make(self.root, self.root.inside("/guest"), self.options.folders, image)
+        # The other firmware wakes a machine by a new boot.
+        return "rdinit=/.rig/init", ["-bios", "bios-256k.bin", "-initrd", image]
+
+    def root_by_virtiofs(self):
+        """The same for all of the rig's root."""
         path = "/run/virtiofs.sock"
         self.virtiofsd_log = self.root.inside("/run/virtiofsd.log")
         with open(self.virtiofsd_log, "wb") as log:
@@ -86,22 +101,24 @@ class Guest:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         wait_for(self.root.inside(path), process, "virtiofsd")
+        return "rootfstype=virtiofs root=root rw init=/.rig/init", [
+            "-bios", "qboot.rom",
+            "-chardev", f"socket,id=root,path={path}", "-device", "vhost-user-fs-pci,chardev=root,tag=root"]
 
-    def start_machine(self):
+    def start_machine(self, root, devices):
         options = self.options
         accelerator = ["-accel", "kvm", "-cpu", "host"] if options.accelerator == "kvm" else [
             "-accel", "tcg,thread=multi", "-cpu", "max"]
         # The emulator does not see that virtiofsd writes to a page whose old contents it has
         # translated, and would execute those: every page has to be written by the kernel first.
-        append = ("console=ttyS0 rootfstype=virtiofs root=root rw init=/.rig/init quiet loglevel=5 "
+        append = (f"console=ttyS0 {root} quiet loglevel=5 "
                   "panic=-1 watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 init_on_alloc=1")
         argv = ["qemu-system-x86_64", *accelerator, "-smp", "2", "-m", "2G", "-machine", "q35",
-                "-bios", "qboot.rom", "-nodefaults", "-no-user-config", "-display", "none",
+                "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-kernel", options.image, "-append", append,
                 "-object", "memory-backend-memfd,id=memory,size=2G,share=on",
                 "-numa", "node,memdev=memory",
-                "-chardev", "socket,id=root,path=/run/virtiofs.sock",
-                "-device", "vhost-user-fs-pci,chardev=root,tag=root",
+                *devices,
                 "-object", "rng-random,id=random,filename=/dev/urandom",
                 "-device", "virtio-rng-pci,rng=random",
                 "-chardev", "file,id=console,path=/run/console.log",
@@ -118,7 +135,12 @@ class Guest:
             passed.append(theirs)
             argv += ["-chardev", f"socket,id={port},fd={theirs.fileno()}", "-device",
                      f"virtconsole,chardev={port},nr=0" if port == "tty" else
+                     f"isa-serial,chardev={port},index={number}" if options.root == "memory" else
                      f"virtserialport,chardev={port},name={port},nr={number}"]
+        if options.root == "memory":
+            arguments, theirs = self.monitor()
+            argv += arguments
+            passed.append(theirs)
         if options.forward:
             argv += ["-netdev", "user,id=net,restrict=on,"
                      f"hostfwd=tcp:127.0.0.1:{options.forward}-:{options.forward}",
@@ -128,6 +150,13 @@ class Guest:
         )
         for end in passed:
             end.close()
+
+    def monitor(self):
+        """A way to talk to the machine itself, which wakes it when it sleeps; its arguments, and its end."""
+        ours, theirs = socket.socketpair()
+        ours.sendall(CAPABILITIES)
+        self.ends["machine"] = ours
+        return ["-chardev", f"socket,id=machine,fd={theirs.fileno()}", "-mon", "chardev=machine,mode=control"], theirs
 
     def run(self):
         """Boots and runs the command; returns the exit status of the whole run."""
@@ -168,6 +197,8 @@ class Guest:
             data = b""
         if port == "status":
             self.hear(data)
+        elif port == "machine":
+            self.watch(data)
         else:
             write(2 if port == "err" else 1, data)
         return bool(data)
@@ -188,6 +219,13 @@ class Guest:
                 self.taints = report.taints(int(value or 0))
             elif word == "done":
                 self.state = "done"
+
+    def watch(self, data):
+        """A machine that sleeps is woken at once."""
+        *lines, self.events = (self.events + data).split(b"\n")
+        for line in lines:
+            if json.loads(line).get("event") == "SUSPEND":
+                self.ends["machine"].sendall(WAKE)
 
     def log(self):
         with open(self.console, "rb") as file:

@@ -45,7 +45,7 @@ def accelerator(root, lower, options):
         if not os.path.exists(answer):
             say.line("trying KVM with a boot of a few seconds")
             probe = dataclasses.replace(
-                options, command=["true"], directory="/", module="", parameters=[], forward=0,
+                options, command=["true"], directory="/", module="", parameters=[], root="virtiofs", forward=0,
                 tpm_log="", tty=False, console="", accelerator="kvm", timeout=BOOT_LIMIT["kvm"])
             works = namespace.run(lambda: quietly(root, lower, probe)) == 0
             with open(answer + ".new", "w") as file:
