@@ -43,6 +43,8 @@ class Guest:
         self.pending = b""
         self.events = b""
         self.console = root.inside("/run/console.log")
+        # It is read while QEMU may not have begun to write it.
+        open(self.console, "wb").close()
         self.share_root(lower)
         self.tpm = None if options.tpm == "none" else Tpm(root, options.tpm_log)
         disk = self.root_in_memory() if options.root == "memory" else self.root_by_virtiofs()
