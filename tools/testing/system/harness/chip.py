@@ -22,6 +22,9 @@ from . import module, tss, wire
 
 NEW_DEVICE = 0xC014A100
 FLAG_TPM2 = 1
+# Commands whose answer begins with the handle of what is in the TPM from then on, and those that end it.
+MAKE = {wire.CREATE_PRIMARY, wire.LOAD_EXTERNAL, wire.CONTEXT_LOAD, wire.START_AUTH_SESSION, wire.HASH_SEQUENCE_START}
+END = {wire.FLUSH_CONTEXT, wire.SEQUENCE_COMPLETE}
 
 
 def longest_hold():
@@ -70,6 +73,7 @@ class Relay:
         self.plugged = True
         self.seen = []
         self.answers = {}
+        self.made = set()
         with open("/dev/vtpmx", "rb+", buffering=0) as control:
             made = fcntl.ioctl(control, NEW_DEVICE, struct.pack("=5I", FLAG_TPM2, 0, 0, 0, 0))
         _, self.number, self.fd, _, _ = struct.unpack("=5I", made)
@@ -138,6 +142,14 @@ class Relay:
         os.write(self.woken, b"x")
         self.server.join()
         os.close(self.fd)
+        self.lose_power()
+
+    def lose_power(self):
+        """What the chip has made goes with it, as of a TPM that is pulled out."""
+        for handle in self.made:
+            # A session may have ended by its last use.
+            with contextlib.suppress(wire.Rc):
+                self.raw.flush(handle)
 
     def serve(self):
         while self.plugged:
@@ -164,7 +176,18 @@ class Relay:
                 return None
             if self.answers.get(code):
                 return self.answers[code].pop(0)
-        return self.raw.transact(command)
+        answer = self.raw.transact(command)
+        self.enter(code, command, answer)
+        return answer
+
+    def enter(self, code, command, answer):
+        """Keeps in mind what is in the TPM by our doing."""
+        if wire.code_of(answer) != 0:
+            return
+        if code in MAKE:
+            self.made.add(wire.first_word(answer))
+        elif code in END:
+            self.made.discard(wire.first_word(command))
 
 
 class Swtpm:

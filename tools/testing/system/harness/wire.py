@@ -106,6 +106,11 @@ def code_of(message):
     return HEADER.unpack_from(message)[2]
 
 
+def first_word(message):
+    """What follows the header: the first handle as a rule."""
+    return struct.unpack_from(">I", message, HEADER.size)[0]
+
+
 def response(code, body=b""):
     return HEADER.pack(NO_SESSIONS, HEADER.size + len(body), code) + body
 
