@@ -20,6 +20,7 @@ BOUNDS = {
     "kernel_reserve": (2, 0, 16),
     "max_sessions_per_user": (64, 1, 65535),
     "max_objects": (256, 1, 65535),
+    "idle_ms": (1000, 0, 3600000),
 }
 POLICIES = ("fail", "close", "never")
 libc = ctypes.CDLL(None, use_errno=True)
