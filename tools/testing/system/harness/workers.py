@@ -37,6 +37,21 @@ def workers(*works):
     expect.equal(ends, [0] * len(ends), "the ends of the workers")
 
 
+def apart(work):
+    """A process that works until it is killed; returns when it has called what it is given."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work(lambda: os.write(writer, b"x"))
+        finally:
+            os._exit(1)
+    os.close(writer)
+    assert os.read(reader, 1), "a worker died"
+    os.close(reader)
+    return pid
+
+
 def is_over(read_stop):
     """Whether the body is done: its end of the pipe is closed then."""
     try:
