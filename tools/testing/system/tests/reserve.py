@@ -6,9 +6,11 @@ import ctypes
 import gzip
 import os
 
-from harness import chip, control, expect, module, scarcity, tss, users, wire
+from harness import chip, control, expect, foreign, module, scarcity, tss, users, wire
+from harness.counters import counters
 from harness.runner import FAILS, NOTHING, Skip, note, test
 from harness.users import ALICE, BOB, CAROL
+from harness.workers import workers
 
 HWRNG = "/sys/class/misc/hw_random"
 PERSISTENT = 0x81000001
@@ -138,17 +140,72 @@ def add_key(name, payload):
     return key
 
 
+def seal(name):
+    """Has the kernel seal a new key in the TPM; returns what it made of it."""
+    key = add_key(f"sealed {name}", b"new 32 keyhandle=%#x" % PERSISTENT)
+    blob = ctypes.create_string_buffer(4096)
+    size = module.libc.syscall(SYS_KEYCTL, KEYCTL_READ, key, blob, len(blob))
+    assert size > 0, "the key cannot be read"
+    return blob.raw[:size]
+
+
+def unseal(name, blob):
+    """Has the kernel unseal it."""
+    add_key(f"unsealed {name}", b"load %s keyhandle=%#x" % (blob, PERSISTENT))
+
+
 @test(control=NOTHING, limit=120)
 def g9_the_kernel_seals_and_unseals_a_key():
     """Must-show 5: in sessions of its own, on which the key depends."""
     need("CONFIG_TCG_TPM2_HMAC", "CONFIG_TRUSTED_KEYS_TPM")
     with storage_key(), users_have_all():
         for number in range(3):
-            key = add_key(f"sealed {number}", b"new 32 keyhandle=%#x" % PERSISTENT)
-            blob = ctypes.create_string_buffer(4096)
-            size = module.libc.syscall(SYS_KEYCTL, KEYCTL_READ, key, blob, len(blob))
-            assert size > 0, "the key cannot be read"
-            add_key(f"unsealed {number}", b"load %s keyhandle=%#x" % (blob.raw[:size], PERSISTENT))
+            unseal(number, seal(number))
+
+
+def occupy(things):
+    """Has all of these in the TPM, as many as it has room for."""
+    # For the raw node the kernel ends its own session, which would take the room of one.
+    with tss.Tpm(tss.RAW) as raw:
+        raw.clock()
+    for thing in things:
+        thing.check()
+    before = counters()["loads"]
+    for thing in things:
+        thing.check()
+    expect.equal(counters()["loads"] - before, 0, "what was not in the TPM any more")
+
+
+@test(control=NOTHING, limit=120)
+def g9_the_kernel_seals_and_unseals_a_key_while_all_slots_are_occupied():
+    """By contexts that stay: for each step the kernel finds an empty TPM, and the client finds its own again."""
+    need("CONFIG_TCG_TPM2_HMAC", "CONFIG_TRUSTED_KEYS_TPM")
+    with storage_key(), tss.Tpm() as tpm:
+        module.set_parameter("idle_ms", scarcity.LONG)
+        things = [tss.Key(tpm, b"%d" % number) for number in range(foreign.SLOTS)]
+        things += [tss.Session(tpm, number) for number in range(foreign.SLOTS)]
+        for number in range(3):
+            occupy(things)
+            before = counters()["barriers"]
+            blob = seal(number)
+            expect.equal(counters()["barriers"] - before, 1, "how often all had to leave for the sealing")
+            occupy(things)
+            before = counters()["barriers"]
+            unseal(number, blob)
+            expect.equal(counters()["barriers"] - before, 1, "how often all had to leave for the unsealing")
+
+
+@test(control=NOTHING, limit=240)
+def g9_the_kernel_seals_and_unseals_keys_among_a_client_at_full_speed():
+    need("CONFIG_TCG_TPM2_HMAC", "CONFIG_TRUSTED_KEYS_TPM")
+    board = foreign.Board(1)
+    with storage_key(), workers(foreign.client(board, 0)):
+        chip.wait_for("the client's work", lambda: board.commands()[0] > 0)
+        for number in range(20):
+            before = board.commands()
+            unseal(number, seal(number))
+            chip.wait_for("more of the client's work", lambda: board.commands() > before)  # pylint: disable=cell-var-from-loop
+    note(f"20 keys were sealed and unsealed among {board.commands()[0]} commands of a client")
 
 
 @test(control=NOTHING, limit=120)
