@@ -184,6 +184,16 @@ def rig_guest_that_panics_fails():
     equal(done.stdout, "before\n", "the output")
 
 
+def rig_guest_in_memory_sleeps_and_hides_nothing():
+    folder = trouble()
+    steps = "echo before; echo mem > /sys/power/state; cat /sys/power/suspend_stats/success; echo after"
+    done = command(script("vm"), "--root=memory", f"--module={folder}/trouble.ko", "--param=what=warn", "--tpm=none",
+                   f"--share={HERE}", "--", "bash", "-c", steps, cwd=HERE)
+    equal(done.stdout, "before\n1\nafter\n", "the output")
+    equal(done.returncode, FAILED, "the status of a command that ended well")
+    says(done.stderr, "WARNING:", "trouble was asked for")
+
+
 def rig_guest_that_takes_too_long_is_ended():
     done = command(script("vm"), "--driver=c", "--timeout=25", "--", "sleep", "1000")
     equal(done.returncode, FAILED, "the status")

@@ -40,6 +40,13 @@ def rig_vm_refuses_a_log_of_no_tpm():
     says(done.stderr, "--tpm-log")
 
 
+def rig_vm_refuses_a_root_in_memory_for_what_it_cannot_do():
+    for option in ("--tty", "--forward=2321", "--kernel=debug"):
+        done = command(script("vm"), "--root=memory", option, "--", "true")
+        equal(done.returncode, 2, f"the status with {option}")
+        says(done.stderr, "--root=memory", option.partition("=")[0])
+
+
 def rig_the_release_is_in_the_image():
     stock = kernel.get(root.path())
     equal(image.find(stock.image).release, stock.release, "the release of vmlinux")
