@@ -4,13 +4,17 @@
  * those of the first chip, whosever they are.
  *
  * With synchronous=1 the chip becomes one whose driver returns the response from
- * send(), as those of tpm_ftpm_tee and tpm_svsm do.
+ * send(), as those of tpm_ftpm_tee and tpm_svsm do. When "mute" is set, the chip
+ * has no send() after so many commands; until that is set to 0 again, nobody may
+ * use it.
  */
 #include <linux/cleanup.h>
+#include <linux/compiler.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/rwsem.h>
 #include <linux/string.h>
 #include <linux/tpm.h>
@@ -22,12 +26,26 @@ static bool synchronous;
 module_param(synchronous, bool, 0444);
 MODULE_PARM_DESC(synchronous, "Make the chip a synchronous one");
 
+static unsigned int sent;
+module_param(sent, uint, 0444);
+MODULE_PARM_DESC(sent, "How many commands came");
+
+static unsigned int mute;
+
 static struct tpm_chip *chip;
 static const struct tpm_class_ops *original;
 static struct tpm_class_ops ours;
 
+/* Called with the chip locked, as send() is. */
+static void count(void)
+{
+	if (++sent == READ_ONCE(mute))
+		WRITE_ONCE(ours.send, NULL);
+}
+
 static int pass_on(struct tpm_chip *chip, u8 *buf, size_t bufsiz, size_t len)
 {
+	count();
 	return original->send(chip, buf, bufsiz, len);
 }
 
@@ -36,8 +54,10 @@ static int send_and_receive(struct tpm_chip *chip, u8 *buf, size_t bufsiz,
 			    size_t len)
 {
 	unsigned long stop = jiffies + PATIENCE;
-	int rc = original->send(chip, buf, bufsiz, len);
+	int rc;
 
+	count();
+	rc = original->send(chip, buf, bufsiz, len);
 	if (rc < 0)
 		return rc;
 
@@ -49,6 +69,23 @@ static int send_and_receive(struct tpm_chip *chip, u8 *buf, size_t bufsiz,
 	}
 	return original->recv(chip, buf, bufsiz);
 }
+
+static int mute_set(const char *text, const struct kernel_param *param)
+{
+	int rc = param_set_uint(text, param);
+
+	if (!rc && !mute)
+		WRITE_ONCE(ours.send, synchronous ? send_and_receive : pass_on);
+	return rc;
+}
+
+static const struct kernel_param_ops mute_ops = {
+	.set = mute_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(mute, &mute_ops, &mute, 0644);
+MODULE_PARM_DESC(mute, "After how many commands the chip has no send(); 0: never");
 
 static int __init wrapper_init(void)
 {

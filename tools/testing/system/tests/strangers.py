@@ -2,8 +2,10 @@
 """Chips whose operations are not what their driver made them: synchronous ones, and wrapped ones."""
 
 import contextlib
+import subprocess
 
 from harness import expect, module, tss, wire
+from harness.counters import counters
 from harness.runner import NOTHING, test
 from tests.loading import loaded, unloaded
 
@@ -77,3 +79,45 @@ def g10_who_wraps_the_chip_after_us_can_stay_when_we_go():
             tss.Key(tpm, b"of the C driver").check()
         with serving():
             use_beside_others()
+
+
+SENT, MUTE = (f"/sys/module/wrapper/parameters/{name}" for name in ("sent", "mute"))
+NO_BARRIER = "tpmrm0: commands of others are not announced (EOPNOTSUPP), so nothing stays in the TPM"
+
+
+def commands():
+    """How many have come to the wrapper."""
+    with open(SENT) as file:
+        return int(file.read())
+
+
+def mute(after):
+    with open(MUTE, "w") as file:
+        file.write(str(after))
+
+
+@test(control=NOTHING)
+def g9_where_no_barrier_can_be_put_up_nothing_stays():
+    """The chip has no send() at the moment when the barrier is to be put in front of it, and the log tells."""
+    with without_module(), wrapper():
+        before = commands()
+        with serving():
+            took = commands() - before
+        mute(commands() + took)
+        module.load(module.file(), STAYS)
+        mute(0)
+        try:
+            assert NO_BARRIER in subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=True).stdout, \
+                "the log does not tell"
+            before = counters()
+            with tss.Tpm() as tpm:
+                for _ in range(3):
+                    tss.Key(tpm, b"key").check()
+            after = counters()
+            # The key was taken out when it was loaded, and again when it was used.
+            expect.equal((after["flushes"] - before["flushes"], after["loads"] - before["loads"]), (6, 3),
+                         "what was flushed and loaded")
+            expect.equal(after["barriers"], before["barriers"], "how often something had to leave for others")
+            use_beside_others()
+        finally:
+            unloaded()
