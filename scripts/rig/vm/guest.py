@@ -46,7 +46,7 @@ class Guest:
         # It is read while QEMU may not have begun to write it.
         open(self.console, "wb").close()
         self.share_root(lower)
-        self.tpm = None if options.tpm == "none" else Tpm(root, options.tpm_log)
+        self.tpm = None if options.tpm == "none" else Tpm(root, options.tpm_log, options.tpm_delay)
         disk = self.root_in_memory() if options.root == "memory" else self.root_by_virtiofs()
         self.ends = {}
         self.start_machine(*disk)

@@ -46,7 +46,7 @@ def accelerator(root, lower, options):
             say.line("trying KVM with a boot of a few seconds")
             probe = dataclasses.replace(
                 options, command=["true"], directory="/", module="", parameters=[], root="virtiofs", forward=0,
-                tpm_log="", tty=False, console="", accelerator="kvm", timeout=BOOT_LIMIT["kvm"])
+                tpm_log="", tpm_delay=0.0, tty=False, console="", accelerator="kvm", timeout=BOOT_LIMIT["kvm"])
             works = namespace.run(lambda: quietly(root, lower, probe)) == 0
             with open(answer + ".new", "w") as file:
                 file.write("kvm" if works else "tcg")

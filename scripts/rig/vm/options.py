@@ -16,6 +16,7 @@ class Options:
     root: str = "virtiofs"
     tpm: str = "crb"
     tpm_log: str = ""
+    tpm_delay: float = 0.0
     folders: list = dataclasses.field(default_factory=list)
     forward: int = 0
     accelerator: str = "tcg"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's TPM: a new swtpm with nothing in it."""
+"""The guest's TPM: a new swtpm with nothing in it, and something in front of it that slows it down."""
 
 import os
 import subprocess
+import sys
 import time
 
 from .. import say
@@ -11,7 +12,7 @@ from .. import say
 class Tpm:
     """A running swtpm; its socket is visible in the root."""
 
-    def __init__(self, root, log):
+    def __init__(self, root, log, delay):
         self.socket = "/run/swtpm.sock"
         state = "/run/swtpm"
         os.makedirs(root.inside(state))
@@ -24,6 +25,16 @@ class Tpm:
                 pass_fds=[file.fileno()], stdin=subprocess.DEVNULL,
             )
         wait_for(root.inside(self.socket), self.process, "swtpm")
+        if delay:
+            self.slow_down(root, delay)
+
+    def slow_down(self, root, delay):
+        """Each command takes so many milliseconds longer."""
+        behind, self.socket = self.socket, "/run/slow.sock"
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slow.py")
+        self.slow = subprocess.Popen([sys.executable, program, root.inside(self.socket), root.inside(behind), str(delay)],
+                                     stdin=subprocess.DEVNULL)
+        wait_for(root.inside(self.socket), self.slow, "what slows the TPM down")
 
 
 def wait_for(path, process, what):
