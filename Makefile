@@ -54,6 +54,9 @@ demo: modules
 check:
 	@scripts/check
 
+bench: modules
+	@tools/testing/bench/run $(if $(LATENCY),--latency=$(LATENCY))
+
 distclean: clean
 	rm -rf build scripts/rig/__pycache__ scripts/rig/vm/__pycache__
 
@@ -72,6 +75,8 @@ help:
 #:                         install the module for that kernel
 #: make demo               show the module beside the C driver, in guests
 #: make check              run every check and test
+#: make bench              compare the module with the C driver, tpm2-abrmd and the raw node
+#:   LATENCY=MS            how much longer a slow TPM takes (10)
 #: make vm                 open a shell in a guest with the module loaded
 #: make rig                only make what guests and builds need, in the cache
 #: make clean              remove what was built (with KDIR=PATH: for that kernel)
@@ -82,6 +87,6 @@ help:
 #:
 #: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
 
-.PHONY: all modules modules_install clean checked-kdir rig vm demo check distclean help
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check bench distclean help
 
 endif
