@@ -5,6 +5,10 @@ import statistics
 from collections import defaultdict
 
 MILLION = 1e6
+# What is said instead of the driver's count where it had no part in it.
+NOT_THE_DRIVER = -1
+# Of a run, to see how much a ratio varies.
+PARTS = 12
 
 
 def percentile(values, part):
@@ -20,6 +24,7 @@ class Findings:
         # (workload, way): commands of clients, and of the TPM in each piece.
         self.client = {}
         self.pieces = {}
+        self.probes = {}
         # (step, way): what was wrong, or commands.
         self.toured = {}
         self.memory = {}
@@ -58,10 +63,11 @@ class Findings:
             if key not in counted:
                 self.mismatches.append(f"{key} is not in the TPM's log")
                 continue
-            self.pieces[key] = counted[key].pieces
-            if driver >= 0 and driver != counted[key].total():
-                self.mismatches.append(f"{key}: the driver says {driver} commands, "
-                                       f"the TPM's log has {counted[key].total()}")
+            self.pieces[key] = counted[key]["pieces"]
+            self.probes[key] = counted[key]["probes"]
+            total = sum(self.pieces[key])
+            if driver not in (NOT_THE_DRIVER, total):
+                self.mismatches.append(f"{key}: the driver says {driver} commands, the TPM's log has {total}")
 
     def commands(self, workload, way):
         """TPM commands for each command of a client; None where there are none."""
@@ -76,10 +82,10 @@ class Findings:
         return sum(self.pieces.get(f"{way}_{workload}", []))
 
     def step(self, name, way):
-        """TPM commands of a step of the tour; None where it did not work."""
+        """TPM commands of a step of the tour, without probes; None where it did not work."""
         if self.toured.get((name, way), "it was not made"):
             return None
-        return self.total(f"tour_{name}", way)
+        return self.total(f"tour_{name}", way) - self.probes[f"{way}_tour_{name}"]
 
     def latency(self, boot, workload, way, compared=None):
         """Median and 99th percentile in milliseconds, of all blocks; None where there are none."""
@@ -90,10 +96,19 @@ class Findings:
         return statistics.median(values), percentile(values, 0.99), len(values)
 
     def ratio(self, boot, workload, way, other="raw", of=None):
-        """By how much the median of a block is larger than that of its neighbour: median and quartiles of that."""
+        """By how much the median is larger than that of the neighbour, and the quartiles of that over the run."""
         mine = self.blocks.get((boot, way, workload, way))
         others = self.blocks.get((boot, way, of or workload, other))
         if not mine or not others:
             return None
-        ratios = [statistics.median(a) / statistics.median(b) for a, b in zip(mine, others)]
-        return percentile(ratios, 0.5), percentile(ratios, 0.25), percentile(ratios, 0.75)
+        pairs = list(zip(mine, others))
+        # Blocks are short, so that both see the same of what else the machine does; parts are long enough for medians.
+        parts = min(PARTS, len(pairs))
+        ratios = [by_median(pairs[at * len(pairs) // parts:(at + 1) * len(pairs) // parts]) for at in range(parts)]
+        return by_median(pairs), percentile(ratios, 0.25), percentile(ratios, 0.75)
+
+
+def by_median(pairs):
+    """The median of all first blocks by that of all second ones."""
+    mine, others = ([value for block in blocks for value in block] for blocks in zip(*pairs))
+    return statistics.median(mine) / statistics.median(others)

@@ -15,7 +15,7 @@ SECRET = "what the policy guards"
 
 # A step can be several tools, where one alone is not a thing that people do.
 STEPS = {
-    "getrandom": ["tpm2_getrandom --hex 8"],
+    "getrandom": ["tpm2_getrandom --hex 16"],
     "pcrread": ["tpm2_pcrread sha256:0,1,2"],
     "pcrextend": ["tpm2_pcrextend 16:sha256=" + "5a" * 32],
     "hash": ["tpm2_hash -g sha256 -o hash message"],

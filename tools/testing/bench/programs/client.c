@@ -37,7 +37,7 @@ struct job {
 
 static struct scene scene;
 
-static unsigned int number(const char *text)
+static unsigned int parse(const char *text)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
@@ -59,7 +59,7 @@ static struct job job_of(char *text)
 		die("%s is not WORKLOAD:SAMPLES:WAY=TARGET", text);
 	*samples++ = *way++ = *target++ = '\0';
 	job.workload = workload_find(text);
-	job.samples = number(samples);
+	job.samples = parse(samples);
 	job.way = way;
 	job.target = target;
 	return job;
@@ -79,9 +79,9 @@ static void time_block(const struct job *job, unsigned int block)
 
 static bool is_command(const char *name)
 {
-	static const char *const names[] = { "sent", "loads", "saves", "flushes", "questions" };
+	static const char *const names[] = { "sent", "loads", "saves", "flushes", "questions", NULL };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; names[i]; i++)
 		if (!strcmp(names[i], name))
 			return true;
 	return false;
@@ -148,14 +148,17 @@ static void count_steps(const struct job *job, struct count *count, struct line 
 static void count_job(const struct job *job)
 {
 	struct count count = { .ours = !strcmp(job->way, NAME) };
-	struct line *line;
+	struct line own = { .fd = -1 }, *line = &own;
 	char mark[64];
 
 	snprintf(mark, sizeof(mark), "%s_%s", job->way, job->workload->name);
 	count.mark = mark;
 	scene_open(&scene, job->workload, job->target);
-	/* The marks come from the last client, so that they are no visit of somebody else. */
-	line = &scene.lines[scene.open - 1];
+	/* Marks come from somebody who holds nothing, or some would take whole spaces along. */
+	if (line_is_exclusive(job->target))
+		line = &scene.lines[0];
+	else
+		own = line_open(job->target);
 	if (job->workload->whole) {
 		count_begin(&count, line);
 		job->workload->make(&scene);
@@ -170,6 +173,7 @@ static void count_job(const struct job *job)
 		count_end(&count, line);
 	printf("{\"counted\": \"%s\", \"way\": \"%s\", \"client\": %lu, \"driver\": %ld}\n",
 	       job->workload->name, job->way, count.by_client, count.ours ? (long)count.by_driver : -1);
+	line_close(&own);
 	scene_close(&scene);
 }
 
@@ -216,7 +220,7 @@ int main(int argc, char **argv)
 			count_job(&jobs[i]);
 		return 0;
 	}
-	blocks = number(argv[2]);
+	blocks = parse(argv[2]);
 	for (unsigned int block = 0; block < blocks; block++)
 		for (int i = first; i < argc; i++)
 			time_block(&jobs[block % 2 ? argc - 1 - (i - first) : i], block);

@@ -21,7 +21,7 @@ struct line {
 extern unsigned long line_commands;
 
 /* Says what is wrong and ends the program. */
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+_Noreturn void die(const char *format, ...);
 
 /* Opens a path, or what the TCTI loader knows under a name. */
 struct line line_open(const char *target);

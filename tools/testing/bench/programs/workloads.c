@@ -150,11 +150,12 @@ static const struct workload workloads[] = {
 		.make = make_full_and_signer, .before = use_all, .settle = settle_some,
 		.compose = compose_signature, .check = check_signature,
 	},
+	{ .name = NULL },
 };
 
 const struct workload *workload_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++)
+	for (size_t i = 0; workloads[i].name; i++)
 		if (!strcmp(workloads[i].name, name))
 			return &workloads[i];
 	die("there is no workload %s", name);
