@@ -26,11 +26,12 @@ set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.9 noborder
 set boxwidth 0.9
-set logscale y
+set yrange [0:*]
 set grid ytics
 set key outside top center horizontal
 set datafile missing "-"
 set xtics scale 0
+set bmargin 3
 """
 
 
@@ -61,7 +62,7 @@ def draw(found, tree, output):
         HEAD.format(output=output),
         block("commands", counted), block("times", medians(found, "times")),
         panel("commands", "TPM commands for each command of a client"),
-        panel("times", "median latency in ms"), "unset multiplot", ""])
+        "unset key", panel("times", "median latency in ms"), "unset multiplot", ""])
     path = f"{output}.gnuplot"
     with open(path, "w") as file:
         file.write(program)
