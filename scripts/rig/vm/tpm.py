@@ -32,8 +32,8 @@ class Tpm:
         """Each command takes so many milliseconds longer."""
         behind, self.socket = self.socket, "/run/slow.sock"
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slow.py")
-        self.slow = subprocess.Popen([sys.executable, program, root.inside(self.socket), root.inside(behind), str(delay)],
-                                     stdin=subprocess.DEVNULL)
+        argv = [sys.executable, program, root.inside(self.socket), root.inside(behind), str(delay)]
+        self.slow = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
         wait_for(root.inside(self.socket), self.slow, "what slows the TPM down")
 
 

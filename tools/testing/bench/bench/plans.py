@@ -52,7 +52,7 @@ TIMES = Plan(
     timed=dict.fromkeys(("c", "abrmd", "tpmrm"), samples(EVERYWHERE, 10)),
     on_raw=samples(ON_RAW, 10),
     idle=samples(IDLE, 20),
-    blocks={"c": 36, "abrmd": 6, "tpmrm": 120}, blocks_alone=12, restarts=6, idle_blocks=12,
+    blocks={"c": 30, "abrmd": 6, "tpmrm": 120}, blocks_alone=10, restarts=3, idle_blocks=10,
 )
 
 # With a TPM that takes longer, fewer are enough: its time does not vary.

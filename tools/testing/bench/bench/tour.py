@@ -80,7 +80,8 @@ def run(tools, path, way):
     environment = dict(os.environ, TPM2TOOLS_TCTI=ways.tcti(way), TSS2_LOG="all+none")
     for tool in tools:
         done = subprocess.run(tool.split(), cwd=path, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                              check=False)
         if done.returncode:
             return f"{tool.split()[0]}: {(done.stdout.strip().splitlines() or ['it fails'])[-1]}"
     return ""
