@@ -47,7 +47,7 @@ def at_most(found, workload, most, title):
 
 def fast(ratio, title):
     if ratio is None:
-        return Goal(title, f"up to {AS_FAST}", "not measured", False, exact=False)
+        return Goal(title, f"up to {AS_FAST}", "not measured", False)
     middle, low, high = ratio
     return Goal(title, f"up to {AS_FAST}", f"{middle:.2f} (quartiles {low:.2f} to {high:.2f})",
                 middle <= AS_FAST, exact=False)

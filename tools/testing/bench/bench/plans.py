@@ -59,7 +59,7 @@ TIMES = Plan(
 SLOW = Plan(
     timed=dict.fromkeys(("c", "abrmd", "tpmrm"), samples(EVERYWHERE, 5)),
     on_raw=samples(ON_RAW, 5),
-    blocks={"c": 3, "abrmd": 3, "tpmrm": 12}, blocks_alone=3, restarts=1,
+    blocks={"c": 2, "abrmd": 2, "tpmrm": 12}, blocks_alone=1, restarts=1,
 )
 
 SMOKE = Plan(counted={"tpmrm": {**samples(EVERYWHERE, 10), "turn_5": 200, "idle_10": 10}})
