@@ -8,10 +8,12 @@
 
 mod contexts;
 
-use self::contexts::{Contexts, Object};
+pub use self::contexts::{Object, Reset};
+
+use self::contexts::Contexts;
 use crate::chip::Device;
 use crate::command::{hmac, sha256, Kind, CONTINUE};
-use crate::tpm::{cap, cc, rc, rh, NO_SESSIONS, SESSIONS};
+use crate::tpm::{cap, cc, rc, rh, NO_SESSIONS, SESSIONS, ST_HASHCHECK};
 use crate::wire::{answer, su, Get, Put};
 
 /// What the model is like.
@@ -26,6 +28,8 @@ pub struct Model {
     pub numbers: Numbers,
     /// How far the context counter may be from the oldest saved session.
     pub gap: u64,
+    /// How many bytes a context has at least.
+    pub context_size: usize,
 }
 
 /// In which order a TPM gives numbers to sessions; the specification leaves it open.
@@ -48,6 +52,7 @@ impl Default for Model {
             active_sessions: 64,
             numbers: Numbers::Lowest,
             gap: 255,
+            context_size: 0,
         }
     }
 }
@@ -100,6 +105,11 @@ const COMMANDS: &[(u32, u32, bool)] = &[
     (cc::GET_RANDOM, 0, false),
     (cc::POLICY_RESTART, 1, false),
     (cc::POLICY_GET_DIGEST, 1, false),
+    (cc::POLICY_COMMAND_CODE, 1, false),
+    (cc::HASH_SEQUENCE_START, 0, true),
+    (cc::SEQUENCE_UPDATE, 1, false),
+    (cc::SEQUENCE_COMPLETE, 1, false),
+    (cc::CLEAR, 1, false),
 ];
 
 /// All commands.
@@ -128,6 +138,59 @@ impl Fake {
     /// How many session contexts the TPM has saved in its life.
     pub fn sessions_saved(&self) -> u64 {
         self.contexts.sessions_saved()
+    }
+
+    /// Cuts the TPM's power, and starts it again.
+    pub fn reset(&mut self, reset: Reset) {
+        self.contexts.reset(reset);
+    }
+
+    /// How many slots are free: of objects, and of loaded sessions.
+    pub fn free(&self) -> [usize; 2] {
+        self.contexts.free()
+    }
+
+    /// The objects that are loaded.
+    pub fn loaded_objects(&mut self) -> Vec<Object> {
+        let handles = self.contexts.handles(rh::TRANSIENT);
+        let objects = handles
+            .into_iter()
+            .filter_map(|handle| self.contexts.object(handle).cloned());
+        objects.collect()
+    }
+
+    /// The numbers of the sessions that are loaded.
+    pub fn loaded_sessions(&self) -> Vec<u32> {
+        let handles = self.contexts.handles(rh::LOADED_SESSION);
+        handles.into_iter().map(|h| h & 0x00ff_ffff).collect()
+    }
+
+    /// Somebody loads so many objects, and somebody starts so many sessions.
+    pub fn occupy_objects(&mut self, count: usize) -> Vec<u32> {
+        let object = Object {
+            public: b"others'".to_vec(),
+            hierarchy: rh::NULL,
+            ..Object::default()
+        };
+        let place = |_| self.contexts.place(object.clone()).ok();
+        (0..count).filter_map(place).collect()
+    }
+
+    /// Somebody starts so many sessions, if there is room and there are numbers.
+    pub fn occupy_sessions(&mut self, count: usize) -> Vec<u32> {
+        let start = |_| self.contexts.start(Kind::Policy, b"others'").ok();
+        (0..count).filter_map(start).collect()
+    }
+
+    /// Somebody saves a session again and again until the TPM refuses; if no other session is saved, it never
+    /// does.
+    pub fn close_gap(&mut self) {
+        self.contexts.close_gap();
+    }
+
+    /// Flushes what has this handle.
+    pub fn flush(&mut self, handle: u32) -> Option<()> {
+        self.contexts.flush(handle)
     }
 
     fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>, u32> {
@@ -266,7 +329,8 @@ impl Fake {
                 let public = get.sized().to_vec();
                 let handle = self.contexts.place(Object {
                     public: public.clone(),
-                    is_sequence: false,
+                    hierarchy: get.u32(),
+                    ..Object::default()
                 })?;
                 let name = crate::command::name_of(&public);
                 Ok((Some(handle), vec![].sized(&name)))
@@ -292,15 +356,42 @@ impl Fake {
                 if session.kind == Kind::Hmac {
                     return Err(rc::VALUE + rc::H1);
                 }
-                let digest = vec![].sized(&[0; 32]);
-                Ok((
-                    None,
-                    if code == cc::POLICY_RESTART {
-                        vec![]
-                    } else {
-                        digest
-                    },
-                ))
+                if code == cc::POLICY_RESTART {
+                    session.digest = vec![0; 32];
+                    return Ok((None, vec![]));
+                }
+                Ok((None, vec![].sized(&session.digest)))
+            }
+            cc::POLICY_COMMAND_CODE => {
+                let session = self
+                    .contexts
+                    .session(handles[0])
+                    .ok_or(rc::VALUE + rc::H1)?;
+                session.digest = sha256(&[&session.digest, &code.to_be_bytes(), params]);
+                Ok((None, vec![]))
+            }
+            cc::HASH_SEQUENCE_START => {
+                let handle = self.contexts.place(Object {
+                    is_sequence: true,
+                    hierarchy: rh::NULL,
+                    ..Object::default()
+                })?;
+                Ok((Some(handle), vec![]))
+            }
+            cc::SEQUENCE_UPDATE | cc::SEQUENCE_COMPLETE => {
+                let object = self.contexts.object(handles[0]).ok_or(rc::VALUE + rc::H1)?;
+                object.data.extend_from_slice(get.sized());
+                if code == cc::SEQUENCE_UPDATE {
+                    return Ok((None, vec![]));
+                }
+                let digest = sha256(&[&object.data]);
+                self.contexts.flush(handles[0]).ok_or(rc::VALUE + rc::H1)?;
+                let ticket = vec![].u16(ST_HASHCHECK).u32(rh::NULL).sized(b"");
+                Ok((None, vec![].sized(&digest).bytes(&ticket)))
+            }
+            cc::CLEAR => {
+                self.contexts.clear();
+                Ok((None, vec![]))
             }
             cc::GET_RANDOM => {
                 let n = usize::from(get.u16()).min(32);
@@ -334,8 +425,9 @@ impl Fake {
 
     fn act(&mut self, family: u32, handles: &[u32]) -> Done {
         let object = Object {
-            public: vec![],
             is_sequence: family == play::START,
+            hierarchy: rh::NULL,
+            ..Object::default()
         };
         match family {
             play::MAKE | play::START => return Ok((Some(self.contexts.place(object)?), vec![])),
@@ -358,9 +450,11 @@ impl Fake {
         let (all, words): (Vec<(u32, u32)>, _) = match capability {
             cap::COMMANDS => {
                 let attributes = |(code, handles, response): (u32, u32, bool)| {
-                    let flushes = play::family(code) == Some(play::END);
+                    let flushes =
+                        play::family(code) == Some(play::END) || code == cc::SEQUENCE_COMPLETE;
+                    let extensive = u32::from(code == cc::CLEAR) << 23;
                     let flags = u32::from(flushes) << 24 | u32::from(response) << 28;
-                    (code, code | handles << 25 | flags)
+                    (code, code | handles << 25 | flags | extensive)
                 };
                 (commands().map(attributes).collect(), 1)
             }

@@ -34,6 +34,10 @@ pub struct Rig<D = Libtpms> {
     /// The next call's allocation to fail, and whether all later ones fail too.
     starve: Cell<Option<(usize, bool)>>,
     starved: Cell<bool>,
+    /// How many allocations the engine has asked for.
+    allocations: Cell<usize>,
+    /// The allocation to fail, counted over all calls from now on.
+    famine: Cell<Option<(usize, bool)>>,
     /// What all bells were told.
     record: Arc<Record>,
     opened: Cell<usize>,
@@ -130,6 +134,8 @@ impl<D: Device> Rig<D> {
             announces: Cell::new(false),
             starve: Cell::new(None),
             starved: Cell::new(false),
+            allocations: Cell::new(0),
+            famine: Cell::new(None),
             record: Arc::default(),
             opened: Cell::new(0),
         }
@@ -144,9 +150,7 @@ impl<D: Device> Rig<D> {
     pub fn try_open(&self, user: u32) -> Result<Space<'_>, i32> {
         let bell = Arc::new(Recorder::new(self.opened.get(), self.record.clone()));
         let id = self
-            .engine
-            .borrow_mut()
-            .open(UserId(user), bell.clone())
+            .call(|engine, _| engine.open(UserId(user), bell.clone()))
             .map_err(|e| -e.to_errno())?;
         self.opened.set(self.opened.get() + 1);
         let heard = bell.clone();
@@ -223,7 +227,7 @@ impl<D: Device> Rig<D> {
 
     /// Calls the engine; the allocation that is to fail fails here.
     pub(crate) fn call<T>(&self, f: impl FnOnce(&mut Engine, &mut Chip<D>) -> T) -> T {
-        let starve = self.starve.take();
+        let starve = self.starve.take().or(self.famine.get());
         let before = fault::allocations();
         match starve {
             Some((n, false)) => fault::fail_nth(n),
@@ -232,8 +236,17 @@ impl<D: Device> Rig<D> {
         }
         let value = f(&mut self.engine.borrow_mut(), &mut self.chip.borrow_mut());
         fault::fail_none();
-        if let Some((n, _)) = starve {
-            self.starved.set(fault::allocations() - before >= n);
+        let asked = fault::allocations() - before;
+        self.allocations.set(self.allocations.get() + asked);
+        if let Some((n, all)) = starve {
+            self.starved.set(self.starved.get() || asked >= n);
+            if self.famine.get().is_some() {
+                let left = n.saturating_sub(asked);
+                self.famine.set(match (left, all) {
+                    (0, false) => None,
+                    (left, all) => Some((left.max(1), all)),
+                });
+            }
         }
         if self.check_empty.get() {
             self.assert_empty();
@@ -284,6 +297,27 @@ impl<D: Device> Rig<D> {
         self.starved.set(false);
         let value = f();
         (value, self.starved.get())
+    }
+
+    /// Lets the `n`-th allocation of all calls from now on fail, from 1, or also all later ones.
+    pub fn starve(&self, n: usize, all: bool) {
+        self.famine.set(Some((n, all)));
+        self.starved.set(false);
+    }
+
+    /// Whether an allocation has failed.
+    pub fn is_starved(&self) -> bool {
+        self.starved.get()
+    }
+
+    /// How many allocations the engine has asked for.
+    pub fn allocations(&self) -> usize {
+        self.allocations.get()
+    }
+
+    /// There is memory again.
+    pub fn feed(&self) {
+        self.famine.set(None);
     }
 
     /// What the TPM itself lists from `first` on.

@@ -67,11 +67,16 @@ pub mod rc {
     pub const MEMORY: u32 = 0x904;
     pub const SESSION_HANDLES: u32 = 0x905;
     pub const OBJECT_HANDLES: u32 = 0x906;
+    pub const LOCALITY: u32 = 0x907;
     pub const YIELDED: u32 = 0x908;
+    pub const CANCELED: u32 = 0x909;
     pub const TESTING: u32 = 0x90a;
     pub const REFERENCE_H0: u32 = 0x910;
     pub const REFERENCE_S0: u32 = 0x918;
+    pub const NV_RATE: u32 = 0x920;
+    pub const LOCKOUT: u32 = 0x921;
     pub const RETRY: u32 = 0x922;
+    pub const NV_UNAVAILABLE: u32 = 0x923;
     /// Added to a code: the first parameter, handle or session, in that order.
     pub const P1: u32 = 0x140;
     pub const H1: u32 = 0x100;

@@ -15,6 +15,20 @@ const SECRET: &[u8] = b"the model's proof";
 pub struct Object {
     pub public: Vec<u8>,
     pub is_sequence: bool,
+    /// What the sequence was given.
+    pub data: Vec<u8>,
+    pub hierarchy: u32,
+    /// Whether there is a context of it.
+    pub is_saved: bool,
+}
+
+/// What a TPM keeps when its power comes back (Part 1, 12.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// TPM Reset: nothing, and no context can be loaded any more.
+    All,
+    /// TPM Restart and TPM Resume: what is saved outside.
+    Loaded,
 }
 
 /// A session in memory.
@@ -22,6 +36,18 @@ pub struct Object {
 pub struct Session {
     pub kind: Kind,
     pub nonce: Vec<u8>,
+    /// The digest of a policy.
+    pub digest: Vec<u8>,
+}
+
+impl Session {
+    pub fn new(kind: Kind, nonce: &[u8]) -> Self {
+        Self {
+            kind,
+            nonce: nonce.to_vec(),
+            digest: vec![0; 32],
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -43,6 +69,9 @@ pub struct Contexts {
     /// How many sessions were started, and which number came last.
     started: usize,
     last: usize,
+    /// How often the TPM was reset, and its owner changed: what is saved under another count is worth nothing.
+    resets: u64,
+    owners: u64,
 }
 
 fn index(handle: u32) -> usize {
@@ -51,12 +80,6 @@ fn index(handle: u32) -> usize {
 
 fn is_session(handle: u32) -> bool {
     matches!(handle >> 24, 2 | 3)
-}
-
-fn blob(sequence: u64, handle: u32, payload: &[u8]) -> Vec<u8> {
-    let head = vec![].u64(sequence).u32(handle).u32(rh::NULL);
-    let mac = hmac(SECRET, &[&head, payload]);
-    head.sized(&vec![].sized(&mac).bytes(payload))
 }
 
 impl Contexts {
@@ -71,7 +94,62 @@ impl Contexts {
             object_counter: 0,
             started: 0,
             last: model.active_sessions - 1,
+            resets: 0,
+            owners: 0,
         }
+    }
+
+    /// A context: what it holds is authenticated, and padded to the size of the model's contexts.
+    fn blob(&self, sequence: u64, handle: u32, hierarchy: u32, payload: &[u8]) -> Vec<u8> {
+        let head = vec![].u64(sequence).u32(handle).u32(hierarchy);
+        let owners = if hierarchy == rh::NULL {
+            0
+        } else {
+            self.owners
+        };
+        let counts = vec![].u64(self.resets).u64(owners);
+        let mac = hmac(SECRET, &[&counts, &head, payload]);
+        let mut inner = vec![].sized(&mac).sized(payload);
+        inner.resize(
+            inner
+                .len()
+                .max(self.model.context_size.saturating_sub(head.len() + 2)),
+            0,
+        );
+        head.sized(&inner)
+    }
+
+    /// The power was cut, and the TPM started again.
+    pub fn reset(&mut self, reset: Reset) {
+        self.objects.fill(None);
+        for session in &mut self.sessions {
+            if reset == Reset::All || matches!(session, Some(Active::Loaded(_))) {
+                *session = None;
+            }
+        }
+        if reset == Reset::All {
+            self.resets += 1;
+            self.counter = self.first;
+        }
+    }
+
+    /// The owner changed: what belongs to him is gone, loaded or saved.
+    pub fn clear(&mut self) {
+        self.owners += 1;
+        for object in &mut self.objects {
+            if object
+                .as_ref()
+                .is_some_and(|object| object.hierarchy != rh::NULL)
+            {
+                *object = None;
+            }
+        }
+    }
+
+    /// How many slots are free: of objects, and of loaded sessions.
+    pub fn free(&self) -> [usize; 2] {
+        let free_objects = self.objects.iter().filter(|o| o.is_none()).count();
+        [free_objects, self.free_loaded()]
     }
 
     pub fn sessions_saved(&self) -> u64 {
@@ -83,13 +161,25 @@ impl Contexts {
         self.model.loaded_sessions - self.sessions.iter().filter(loaded).count()
     }
 
-    /// The number of the oldest saved session, if the gap to it is as wide as it may be.
-    fn closed(&self) -> Option<u64> {
+    /// Lets the counter run on, as far as the gap to the oldest saved session allows. Whoever saves a session
+    /// needs a slot for it.
+    pub fn close_gap(&mut self) {
+        if let Some(oldest) = self.oldest().filter(|_| self.free_loaded() > 0) {
+            self.counter = self.counter.max(oldest + self.model.gap + 1);
+        }
+    }
+
+    fn oldest(&self) -> Option<u64> {
         let saved = |s: &Option<Active>| match s {
             Some(Active::Saved(number)) => Some(*number),
             _ => None,
         };
-        let oldest = self.sessions.iter().filter_map(saved).min()?;
+        self.sessions.iter().filter_map(saved).min()
+    }
+
+    /// The number of the oldest saved session, if the gap to it is as wide as it may be.
+    fn closed(&self) -> Option<u64> {
+        let oldest = self.oldest()?;
         (self.counter - oldest > self.model.gap).then_some(oldest)
     }
 
@@ -99,7 +189,8 @@ impl Contexts {
             // There is every persistent object.
             0x81 => true,
             2 | 3 => self.find(handle).is_some(),
-            _ => handle == rh::NULL,
+            // So is every hierarchy.
+            _ => handle >> 24 == 0x40,
         }
     }
 
@@ -128,12 +219,19 @@ impl Contexts {
         }
     }
 
-    fn is_sequence(&self, handle: u32) -> bool {
-        matches!(self.objects.get(index(handle)), Some(Some(object)) if object.is_sequence)
+    /// The loaded object with this handle.
+    pub fn object(&mut self, handle: u32) -> Option<&mut Object> {
+        let is_object = handle >> 24 == 0x80;
+        self.objects
+            .get_mut(index(handle))?
+            .as_mut()
+            .filter(|_| is_object)
     }
 
     pub fn name(&self, handle: u32) -> Vec<u8> {
         match handle >> 24 {
+            // A sequence has none.
+            0x80 if self.public(handle).is_empty() => vec![],
             0x80 => name_of(&self.public(handle)),
             _ => handle.to_be_bytes().to_vec(),
         }
@@ -157,10 +255,7 @@ impl Contexts {
         let slot = self.free_number().ok_or(rc::SESSION_HANDLES)?;
         self.started += 1;
         self.last = slot;
-        let session = Session {
-            kind,
-            nonce: nonce.to_vec(),
-        };
+        let session = Session::new(kind, nonce);
         let handle = (kind_of(&session) << 24) + su(slot);
         self.sessions[slot] = Some(Active::Loaded(session));
         Ok(handle)
@@ -183,36 +278,46 @@ impl Contexts {
 
     pub fn save(&mut self, handle: u32) -> Result<Vec<u8>, u32> {
         if !is_session(handle) {
+            let object = self.object(handle).ok_or(rc::HANDLE + rc::H1)?;
+            object.is_saved = true;
+            let object = object.clone();
             self.object_counter += 1;
-            let saved = rh::TRANSIENT + u32::from(self.is_sequence(handle));
-            return Ok(blob(self.object_counter, saved, &self.public(handle)));
+            let saved = rh::TRANSIENT + u32::from(object.is_sequence);
+            let payload = vec![].sized(&object.public).sized(&object.data);
+            return Ok(self.blob(self.object_counter, saved, object.hierarchy, &payload));
         }
         if self.closed().is_some() {
             return Err(rc::CONTEXT_GAP);
         }
         let session = self.find(handle).ok_or(rc::HANDLE + rc::H1)?;
-        let payload = vec![].u8(session.kind as u8).sized(&session.nonce);
+        let payload = vec![]
+            .u8(session.kind as u8)
+            .sized(&session.nonce)
+            .sized(&session.digest);
         let number = self.counter;
         self.counter += 1;
         self.sessions[index(handle)] = Some(Active::Saved(number));
-        Ok(blob(number, handle, &payload))
+        Ok(self.blob(number, handle, rh::NULL, &payload))
     }
 
     pub fn load(&mut self, context: &[u8]) -> Result<u32, u32> {
         let integrity = rc::INTEGRITY + rc::P1;
         let mut get = Get(context);
-        let (sequence, handle) = (get.u64(), get.u32());
-        get.u32();
+        let (sequence, handle, hierarchy) = (get.u64(), get.u32(), get.u32());
         let mut inner = Get(get.sized());
         inner.sized();
-        let payload = inner.0;
-        if blob(sequence, handle, payload) != context {
+        let payload = inner.sized();
+        if self.blob(sequence, handle, hierarchy, payload) != context {
             return Err(integrity);
         }
+        let mut get = Get(payload);
         if !is_session(handle) {
             return self.place(Object {
-                public: payload.to_vec(),
+                public: get.sized().to_vec(),
                 is_sequence: handle == rh::TRANSIENT + 1,
+                data: get.sized().to_vec(),
+                hierarchy,
+                is_saved: true,
             });
         }
         match self.sessions[index(handle)] {
@@ -226,14 +331,17 @@ impl Contexts {
             }
             _ => {}
         }
-        let mut get = Get(payload);
         let kind = match get.u8() {
             0 => Kind::Hmac,
             1 => Kind::Policy,
             _ => Kind::Trial,
         };
-        let nonce = get.sized().to_vec();
-        self.sessions[index(handle)] = Some(Active::Loaded(Session { kind, nonce }));
+        let session = Session {
+            kind,
+            nonce: get.sized().to_vec(),
+            digest: get.sized().to_vec(),
+        };
+        self.sessions[index(handle)] = Some(Active::Loaded(session));
         Ok(handle)
     }
 
@@ -274,7 +382,7 @@ impl Contexts {
     pub fn properties(&self) -> Vec<(u32, u32)> {
         let model = &self.model;
         let active = self.sessions.iter().flatten().count();
-        let free_objects = self.objects.iter().filter(|o| o.is_none()).count();
+        let [free_objects, _] = self.free();
         vec![
             (cap::PT_HR_TRANSIENT_MIN, su(model.object_slots)),
             (cap::PT_HR_LOADED_MIN, su(model.loaded_sessions)),
@@ -285,8 +393,8 @@ impl Contexts {
             ),
             (cap::PT_MAX_COMMAND_SIZE, 4096),
             (cap::PT_MAX_RESPONSE_SIZE, 4096),
-            (cap::PT_MAX_OBJECT_CONTEXT, 1024),
-            (cap::PT_MAX_SESSION_CONTEXT, 256),
+            (cap::PT_MAX_OBJECT_CONTEXT, su(model.context_size.max(1024))),
+            (cap::PT_MAX_SESSION_CONTEXT, su(model.context_size.max(256))),
             (cap::PT_TOTAL_COMMANDS, su(super::commands().count())),
             (
                 cap::PT_HR_LOADED,
