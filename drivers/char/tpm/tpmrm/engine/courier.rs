@@ -82,10 +82,13 @@ impl Courier {
         tpm: &mut dyn Tpm,
         handle: impl Into<RawHandle>,
     ) -> Verdict<ContextHeader> {
-        let handle = handle.into().to_wire().to_be_bytes();
+        let handle: RawHandle = handle.into();
+        let wire = handle.to_wire().to_be_bytes();
 
-        self.send(tpm, CommandCode::CONTEXT_SAVE, &[&handle], |response| {
-            ContextHeader::parse(response.body()).ok()
+        self.send(tpm, CommandCode::CONTEXT_SAVE, &[&wire], |response| {
+            ContextHeader::parse(response.body())
+                .ok()
+                .filter(|header| header.is_of(handle))
         })
     }
 

@@ -48,6 +48,13 @@ impl ContextHeader {
         Ok(header)
     }
 
+    /// Whether it can be what a ContextSave of `handle` answers: an object has no number in its
+    /// context, but a session has its own.
+    pub(crate) fn is_of(&self, handle: RawHandle) -> bool {
+        self.saved_handle.session() == handle.session()
+            && self.saved_handle.loaded_object().is_some() == handle.loaded_object().is_some()
+    }
+
     /// The kind of the object that was saved.
     pub(crate) fn object_kind(&self) -> ObjectKind {
         if self.saved_handle.to_wire() == SAVED_SEQUENCE {
