@@ -32,6 +32,9 @@ pub(crate) enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doubt {
     None,
+    /// It was to be loaded, and there was no answer. Entered at such a load, left when it is loaded
+    /// or saved with an answer.
+    MaybeLoaded,
     /// It was to be saved, and there was no answer: the TPM may have a newer context of it than
     /// anybody else. Entered at such a save, left when it is loaded or saved with an answer.
     MaybeSaved,
@@ -187,6 +190,17 @@ impl Session {
     pub(crate) fn loaded(&mut self) {
         self.place = Place::Loaded;
         self.doubt = Doubt::None;
+    }
+
+    /// The session was to be loaded, and there was no answer.
+    pub(crate) fn load_unanswered(&mut self) {
+        self.doubt = Doubt::MaybeLoaded;
+    }
+
+    /// Whether the TPM may have loaded it without our knowledge. Otherwise what the TPM has loaded
+    /// under its number is another session.
+    pub(crate) fn may_be_loaded(&self) -> bool {
+        self.doubt != Doubt::None
     }
 
     /// The session was to be saved, and there was no answer.

@@ -116,6 +116,9 @@ impl Engine {
         handle: SessionHandle,
         error: Error,
     ) -> Load {
+        if let Some(session) = self.sessions.find_mut(handle) {
+            session.load_unanswered();
+        }
         match self.courier.save(tpm, handle) {
             Verdict::Done(header) => {
                 let _ = self.session_saved(tpm, handle, header.sequence);

@@ -19,7 +19,8 @@ use crate::engine::{
     },
     wire::handle::{
         HandleGroup,
-        RawHandle, //
+        RawHandle,
+        SessionHandle, //
     },
     Engine,
 };
@@ -137,10 +138,16 @@ impl Engine {
             match self.sessions.find(handle).map(Session::place) {
                 Some(Place::Loaded) => {}
                 // It was loaded, and we were not told. It leaves with the others.
-                Some(Place::Saved) => {
+                Some(Place::Saved) if self.may_be_loaded(handle) => {
                     if let Some(session) = self.sessions.find_mut(handle) {
                         session.loaded();
                     }
+                }
+                // Ours has ended without our knowledge, and another one has its number.
+                Some(Place::Saved) => {
+                    self.lose_session(handle);
+                    let flushed = self.courier.flush(tpm, handle);
+                    self.note(flushed);
                 }
                 None => {
                     let flushed = self.courier.flush(tpm, handle);
@@ -148,6 +155,12 @@ impl Engine {
                 }
             }
         }
+    }
+
+    fn may_be_loaded(&self, handle: SessionHandle) -> bool {
+        self.sessions
+            .find(handle)
+            .is_some_and(Session::may_be_loaded)
     }
 
     fn note(&mut self, flushed: Verdict) {
