@@ -14,6 +14,7 @@ use crate::engine::{
         Occupant,
         Slot, //
     },
+    tidy::Debris,
     tpm::Tpm,
     wire::{
         capability,
@@ -147,6 +148,10 @@ impl Engine {
                     }
                 }
             }
+        }
+        if found == Found::NotAll {
+            // What is there instead?
+            self.debris = Debris::Suspected;
         }
         found
     }

@@ -33,6 +33,8 @@ use kernel::prelude::*;
 enum Kept {
     Saved,
     Unsaved,
+    /// The TPM does not have it where we had it; it was struck off.
+    Absent,
 }
 
 impl Engine {
@@ -92,6 +94,7 @@ impl Engine {
             if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
                 match (self.save_object(tpm, id, slot.physical), urgency) {
                     (Kept::Saved, _) => {}
+                    (Kept::Absent, _) => return,
                     (Kept::Unsaved, Urgency::CanStay) => return,
                     (Kept::Unsaved, Urgency::MustLeave) => {
                         let _ = self.lose_object(id);
@@ -109,14 +112,35 @@ impl Engine {
     }
 
     fn save_object(&mut self, tpm: &mut dyn Tpm, id: ObjectId, physical: PhysicalHandle) -> Kept {
+        let mut absences: usize = 0;
+
         for _ in 0..ATTEMPTS {
-            // Saving an object does not change it, so that an unknown outcome is none.
-            if let Verdict::Done(header) = self.courier.save(tpm, physical) {
-                self.object_saved(id, header.object_kind());
-                return Kept::Saved;
+            match self.courier.save(tpm, physical) {
+                Verdict::Done(header) => {
+                    self.object_saved(id, header.object_kind());
+                    return Kept::Saved;
+                }
+                Verdict::Refused(code) if code.says_absent() => {
+                    absences = absences.saturating_add(1);
+                    if absences >= OPINIONS {
+                        return self.object_is_absent(id, physical);
+                    }
+                }
+                // Saving an object does not change it, so that an unknown outcome is none.
+                Verdict::Refused(_) | Verdict::Unknown(_) => {}
             }
         }
         Kept::Unsaved
+    }
+
+    /// The TPM does not have the object where we had it: it has ended, or never was there but under
+    /// a handle that we were not told.
+    fn object_is_absent(&mut self, id: ObjectId, physical: PhysicalHandle) -> Kept {
+        let _ = self.lose_object(id);
+
+        self.slots.remove(physical);
+        self.debris = Debris::Suspected;
+        Kept::Absent
     }
 
     fn object_saved(&mut self, id: ObjectId, kind: ObjectKind) {

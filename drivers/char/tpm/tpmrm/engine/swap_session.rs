@@ -186,12 +186,14 @@ impl Engine {
     /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended. That is
     /// looked into when the command ends.
     pub(crate) fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
-        if self
-            .sessions
-            .find(handle)
-            .is_some_and(Session::may_be_saved)
-        {
-            let _ = self.courier.flush(tpm, handle);
+        if let Some(session) = self.sessions.find(handle) {
+            if session.context().is_empty() {
+                // It was never saved: perhaps it is there, under a number that we were not told.
+                self.debris = Debris::Suspected;
+            }
+            if session.may_be_saved() {
+                let _ = self.courier.flush(tpm, handle);
+            }
         }
         self.lose_session(handle);
         self.doubts = Doubts::Sessions;
