@@ -114,7 +114,11 @@ impl Engine {
 
             let code = exchange(tpm, message).map_err(Sent::WithoutAnswer)?;
 
-            if code.may_name_absent() && self.look_for_named(tpm, names) == Found::NotAll {
+            if code.may_name_absent()
+                && left > 1
+                && self.look_for_named(tpm, names) == Found::NotAll
+            {
+                left = left.saturating_sub(1);
                 message.copy_from(&self.request);
                 continue;
             }

@@ -142,9 +142,16 @@ impl Engine {
                 for handle in names.sessions() {
                     let is_there = |listed: &RawHandle| listed.session() == Some(handle);
 
-                    if self.sessions.find(handle).is_some() && !listed.iter().any(is_there) {
-                        self.session_is_absent(tpm, handle);
-                        found = Found::NotAll;
+                    let place = self.sessions.find(handle).map(|session| session.place());
+
+                    match place.filter(|_| !listed.iter().any(is_there)) {
+                        Some(Place::Loaded) => {
+                            self.session_is_absent(tpm, handle);
+                            found = Found::NotAll;
+                        }
+                        // It had to leave again to open the gap.
+                        Some(Place::Saved) => found = Found::NotAll,
+                        None => {}
                     }
                 }
             }
