@@ -7,7 +7,8 @@
 //! what the engine sends, and fails what it is told to. Time is virtual ([`clock`]): who waits for a session
 //! number waits until a test lets time pass ([`waiting`]), and his bell ([`bell`]) remembers what it was told.
 //! [`record`] writes down what clients do as a
-//! trace of tools/testing/replacement, and [`play`] does what a trace says.
+//! trace of tools/testing/replacement, and [`play`] does what a trace says. [`oracle`] compares what clients
+//! see with what each would see alone, on TPMs in processes of their own ([`private`]).
 //! [`client`], [`command`] and [`wire`] are a small TSS that shares no code with the engine.
 
 #[cfg(engine)]
@@ -26,7 +27,11 @@ pub mod command;
 pub mod fake;
 pub mod libtpms;
 #[cfg(engine)]
+pub mod oracle;
+#[cfg(engine)]
 pub mod play;
+#[cfg(engine)]
+pub mod private;
 #[cfg(engine)]
 pub mod record;
 #[cfg(engine)]
