@@ -11,6 +11,7 @@
 #include "barrier.h"
 #include "parameters.h"
 #include "shim.h"
+#include "tracepoints.h"
 
 /* bindgen evaluates these, which it does not do for macros with arguments. */
 enum {

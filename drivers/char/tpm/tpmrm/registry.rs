@@ -21,7 +21,8 @@ use crate::{
         Takeover, //
     },
     parameters,
-    service::Service, //
+    service::Service,
+    trace, //
 };
 use core::mem;
 use kernel::{
@@ -196,6 +197,8 @@ fn barrier(service: &Service) -> Option<Barrier> {
 /// Asks `chip` what it can do, and makes an engine for it.
 fn probe(chip: &Chip) -> Result<Engine> {
     let mut tpm = chip.lock()?;
+    let mut engine = Engine::probe(&mut tpm, &SystemClock, parameters::limits())?;
 
-    Engine::probe(&mut tpm, &SystemClock, parameters::limits())
+    engine.set_observer(trace::tracer(chip.name())?);
+    Ok(engine)
 }

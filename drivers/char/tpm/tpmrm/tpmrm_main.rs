@@ -26,6 +26,7 @@ mod queue;
 mod registry;
 mod service;
 mod sleep;
+mod trace;
 mod turn;
 mod wait;
 

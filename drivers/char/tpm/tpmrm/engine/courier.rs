@@ -9,6 +9,12 @@ use crate::engine::wire::{
 };
 use crate::engine::{
     counters::Counters,
+    observer::{
+        End,
+        Errand,
+        Event,
+        Watch, //
+    },
     tpm::{
         exchange,
         Tpm, //
@@ -63,6 +69,7 @@ pub(crate) enum More {
 pub(crate) struct Courier {
     message: Message,
     counters: Counters,
+    watch: Watch,
 }
 
 impl Courier {
@@ -73,7 +80,13 @@ impl Courier {
         Ok(Self {
             message: Message::new(flags)?,
             counters: Counters::default(),
+            watch: Watch::new(),
         })
+    }
+
+    /// Tells `watch` what is sent from now on.
+    pub(crate) fn set_watch(&mut self, watch: Watch) {
+        self.watch = watch;
     }
 
     /// TPM2_ContextSave; [`Self::context`] then is what was saved.
@@ -195,6 +208,32 @@ impl Courier {
         }
     }
 
+    /// Counts what was sent, and tells of it.
+    fn account(&mut self, code: CommandCode, named: u32, result: Result<ResponseCode>) {
+        let counters = &mut self.counters;
+        let (counter, errand, handle) = match (code, result) {
+            (CommandCode::CONTEXT_LOAD, Ok(ResponseCode::SUCCESS)) => {
+                let loaded = self.message.u32_at(HEADER_SIZE).unwrap_or(0);
+
+                (&mut counters.loads, Errand::Load, loaded)
+            }
+            (CommandCode::CONTEXT_LOAD, _) => (&mut counters.loads, Errand::Load, 0),
+            (CommandCode::CONTEXT_SAVE, _) => (&mut counters.saves, Errand::Save, named),
+            (CommandCode::FLUSH_CONTEXT, _) => (&mut counters.flushes, Errand::Flush, named),
+            (_, _) => (&mut counters.questions, Errand::Question, 0),
+        };
+
+        Counters::add(counter);
+        self.watch.note(Event::Errand {
+            errand,
+            handle,
+            end: match result {
+                Ok(code) => End::Response(code.to_wire()),
+                Err(error) => End::Errno(error.to_errno()),
+            },
+        });
+    }
+
     fn send<T>(
         &mut self,
         tpm: &mut dyn Tpm,
@@ -205,13 +244,12 @@ impl Courier {
         if let Err(error) = self.message.set_command(code, parts) {
             return Verdict::Unknown(error);
         }
-        Counters::add(match code {
-            CommandCode::CONTEXT_LOAD => &mut self.counters.loads,
-            CommandCode::CONTEXT_SAVE => &mut self.counters.saves,
-            CommandCode::FLUSH_CONTEXT => &mut self.counters.flushes,
-            _ => &mut self.counters.questions,
-        });
-        match exchange(tpm, &mut self.message) {
+
+        let named = self.message.u32_at(HEADER_SIZE).unwrap_or(0);
+        let result = exchange(tpm, &mut self.message);
+
+        self.account(code, named, result);
+        match result {
             Ok(ResponseCode::SUCCESS) => match parse(&self.message) {
                 Some(value) => Verdict::Done(value),
                 None => Verdict::Unknown(EIO),

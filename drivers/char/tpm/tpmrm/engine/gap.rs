@@ -7,6 +7,7 @@
 use crate::engine::{
     counters::Counters,
     names::Names,
+    observer::Event,
     swap_session::Load,
     tpm::Tpm,
     wire::{
@@ -72,6 +73,9 @@ impl Engine {
         }
         if let Load::Loaded = load {
             Counters::add(&mut self.counters.regaps);
+            self.watch.note(Event::Regap {
+                session: handle.to_wire(),
+            });
             let _ = self.try_save_session(tpm, handle);
         }
     }

@@ -41,6 +41,7 @@ mod get_capability;
 mod names;
 mod newcomer;
 mod object;
+mod observer;
 mod perform;
 mod policy;
 mod refusal;
@@ -71,6 +72,13 @@ pub use self::{
         Span, //
     },
     counters::Counters,
+    observer::{
+        End,
+        Errand,
+        Event,
+        Observer,
+        Wait, //
+    },
     policy::Barrier,
     space::UserId,
     spaces::SpaceId,
@@ -99,6 +107,7 @@ use self::{
     courier::Courier,
     exhaustion::Exhaustion,
     get_capability::Question,
+    observer::Watch,
     refusal::{
         Outcome,
         Refusal, //
@@ -175,6 +184,7 @@ pub struct Engine {
     last_command: Moment,
     clock: &'static dyn Clock,
     counters: Counters,
+    watch: Watch,
     room: Room,
     debris: Debris,
     doubts: Doubts,
@@ -213,6 +223,7 @@ impl Engine {
             last_command: clock.now(),
             clock,
             counters: Counters::default(),
+            watch: Watch::new(),
             debris: Debris::None,
             doubts: Doubts::None,
             courier,
@@ -295,13 +306,41 @@ impl Engine {
             return Ok(Progress::Answered);
         };
         let command = Command::parse(header, attributes, message.as_slice());
+        let result = self.conduct(tpm, space, &command, message);
 
+        self.watch.note(Event::Command {
+            space,
+            code: command.header.code.to_wire(),
+            end: match result {
+                Ok(Progress::Answered) => match message.received() {
+                    Ok(code) => End::Response(code.to_wire()),
+                    Err(error) => End::Errno(error.to_errno()),
+                },
+                Ok(Progress::Waits) => End::Waits,
+                Err(error) => End::Errno(error.to_errno()),
+            },
+        });
+        result
+    }
+
+    /// Executes a command that the TPM has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::execute`].
+    fn conduct(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        space: SpaceId,
+        command: &Command,
+        message: &mut Message,
+    ) -> Result<Progress> {
         self.begin_visit();
         self.last_command = self.clock.now();
         Counters::add(&mut self.counters.client);
         // What an earlier command had to leave behind.
         self.tidy(tpm);
-        let outcome = self.start_or_dispatch(tpm, space, &command, message);
+        let outcome = self.start_or_dispatch(tpm, space, command, message);
         self.tidy(tpm);
         if let Some(space) = self.spaces.get_mut(space) {
             space.trim();

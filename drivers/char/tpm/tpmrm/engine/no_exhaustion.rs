@@ -7,8 +7,12 @@ use crate::engine::{
     bell::Bell,
     clock::Moment,
     names::Names,
+    observer::Event,
     refusal::Outcome,
-    session::Session,
+    session::{
+        Owner,
+        Session, //
+    },
     spaces::SpaceId,
     tpm::Tpm,
     wire::{
@@ -128,6 +132,12 @@ impl Engine {
     pub(crate) fn no_stray(&mut self, _handle: SessionHandle) {}
 
     pub(crate) fn lose_session(&mut self, handle: SessionHandle) {
+        if let Some(Owner::Space(space)) = self.sessions.find(handle).map(Session::owner) {
+            self.watch.note(Event::Lost {
+                space: *space,
+                handle: handle.to_wire(),
+            });
+        }
         self.sessions.remove(handle);
     }
 

@@ -114,10 +114,8 @@ impl Engine {
 
             self.slots.remove(slot.physical);
             if let Occupant::Object(id) = slot.occupant {
-                if let Some(object) = self.spaces.object_mut(id) {
-                    if let State::Stale = object.state() {
-                        object.lose();
-                    }
+                if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
+                    let _ = self.lose_object(id);
                 }
             }
         }

@@ -27,6 +27,13 @@ pub struct SpaceId {
     serial: u64,
 }
 
+impl SpaceId {
+    /// A number that no other space of the chip ever has.
+    pub fn number(self) -> u64 {
+        self.serial
+    }
+}
+
 /// An object of some space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectId {

@@ -10,6 +10,7 @@ use crate::engine::{
     },
     names::Names,
     object::State,
+    observer::Event,
     policy::Urgency,
     refusal::Refusal,
     residency::Failure,
@@ -156,9 +157,14 @@ impl Engine {
         }
     }
 
-    fn lose_object(&mut self, id: ObjectId) -> Failure {
+    /// Strikes an object off.
+    pub(crate) fn lose_object(&mut self, id: ObjectId) -> Failure {
         if let Some(object) = self.spaces.object_mut(id) {
             object.lose();
+            self.watch.note(Event::Lost {
+                space: id.space,
+                handle: id.handle.to_wire(),
+            });
         }
         self.slots.abandon_object(id);
         Failure::Lost

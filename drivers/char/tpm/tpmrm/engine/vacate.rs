@@ -9,6 +9,7 @@ use crate::engine::{
         Span, //
     },
     counters::Counters,
+    observer::Event,
     policy::{
         Barrier,
         Fate,
@@ -59,6 +60,7 @@ impl Engine {
         self.outsider_comes();
         if !self.is_vacant() {
             Counters::add(&mut self.counters.barriers);
+            self.watch.note(Event::Barrier);
             self.empty(tpm, Urgency::MustLeave);
         }
     }

@@ -28,6 +28,10 @@ use crate::engine::{
         },
         Books, //
     },
+    observer::{
+        Event,
+        Wait, //
+    },
     policy::Barrier,
     refusal::{
         Outcome,
@@ -167,6 +171,7 @@ impl Engine {
 
                 self.prepare_survey()?;
                 self.exhaustion.queue.join(user, space, needed, deadline)?;
+                self.note_wait(space, Wait::Begins);
             }
         }
         self.serve_queue(tpm);
@@ -193,6 +198,7 @@ impl Engine {
     /// case that the same is asked for again.
     pub fn leave(&mut self, space: SpaceId) {
         self.exhaustion.queue.leave(space);
+        self.note_wait(space, Wait::Left);
         self.look_at_once();
     }
 
@@ -213,6 +219,7 @@ impl Engine {
             self.exhaustion.served = Some(self.fingerprint(tpm));
         }
         while let Some(space) = self.exhaustion.queue.expire(now) {
+            self.note_wait(space, Wait::Expired);
             self.tell(space, News::Called);
         }
         // A space that was closed has left more than the one session.
@@ -243,7 +250,7 @@ impl Engine {
                     if self.exhaustion.takes_left == 0 {
                         return Some(now);
                     }
-                    if self.take_session(tpm, handle) == Taken::No {
+                    if self.take_session(tpm, handle, space) == Taken::No {
                         return Some(now.after(PAUSE));
                     }
                     self.exhaustion.takes_left = self.exhaustion.takes_left.saturating_sub(1);
@@ -256,8 +263,13 @@ impl Engine {
 
     fn grant(&mut self, space: SpaceId, now: Moment) {
         if let Some(State::Granted(_)) = self.exhaustion.queue.grant(space, now) {
+            self.note_wait(space, Wait::Granted);
             self.tell(space, News::Called);
         }
+    }
+
+    fn note_wait(&self, space: SpaceId, wait: Wait) {
+        self.watch.note(Event::Wait { space, wait });
     }
 
     /// Whom there is something for: first those whose user has less than the fair share, lest

@@ -6,10 +6,12 @@ use crate::engine::{
     bell::News,
     courier::Verdict,
     exhaustion::LossPolicy,
+    observer::Event,
     session::{
         Owner,
         Session, //
     },
+    space::Space,
     spaces::SpaceId,
     tpm::Tpm,
     wire::handle::SessionHandle,
@@ -26,12 +28,25 @@ pub(crate) enum Taken {
 }
 
 impl Engine {
-    /// Takes a session from whoever has it.
-    pub(crate) fn take_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Taken {
+    /// Takes a session from whoever has it, so that `to` can have its number.
+    pub(crate) fn take_session(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        handle: SessionHandle,
+        to: SpaceId,
+    ) -> Taken {
         match self.courier.flush(tpm, handle) {
             Verdict::Done(()) => {}
             Verdict::Refused(_) | Verdict::Unknown(_) => return Taken::No,
         }
+
+        let session = self.sessions.find(handle);
+
+        self.watch.note(Event::Evicted {
+            session: handle.to_wire(),
+            from: session.and_then(|session| session.tenure().user()),
+            to: self.spaces.get(to).map(Space::user),
+        });
         self.no_stray(handle);
         if let Some(space) = self.strike_off(handle) {
             if self.policy(space) == Ok(LossPolicy::Close) {
@@ -61,8 +76,15 @@ impl Engine {
         };
 
         self.sessions.remove(handle);
-        self.spaces.get_mut(owner?)?.standing_mut().lose(handle);
-        owner
+
+        let space = owner?;
+
+        self.spaces.get_mut(space)?.standing_mut().lose(handle);
+        self.watch.note(Event::Lost {
+            space,
+            handle: handle.to_wire(),
+        });
+        Some(space)
     }
 
     /// Strikes off the sessions that are gone.
