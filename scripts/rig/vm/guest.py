@@ -114,7 +114,8 @@ class Guest:
         # The emulator does not see that virtiofsd writes to a page whose old contents it has
         # translated, and would execute those: every page has to be written by the kernel first.
         append = (f"console=ttyS0 {root} quiet loglevel=5 "
-                  "panic=-1 watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 init_on_alloc=1")
+                  "panic=-1 watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 init_on_alloc=1 "
+                  "kunit.enable=1 kunit.autorun=1")
         argv = ["qemu-system-x86_64", *accelerator, "-smp", "2", "-m", "2G", "-machine", "q35",
                 "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-kernel", options.image, "-append", append,
