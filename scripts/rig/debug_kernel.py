@@ -10,6 +10,7 @@ import os
 
 from . import cache, kernel, namespace, root, say, tools
 
+KIND = "debug-kernel"
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIG = os.path.join(HERE, "debug-kernel.config")
 # What builds it, beside what every root has.
@@ -38,16 +39,24 @@ def builder():
 def get(stock):
     """The debug kernel that belongs to a stock kernel, made if it is not in the cache."""
     base = builder()
-    config = kernel.read_lines(CONFIG)
-    key = cache.digest(RECIPE, *config, os.path.basename(stock.folder),
-                       *root.versions(base, (*kernel.BUILDERS, *PACKAGES)))
 
     def make(folder):
         status = namespace.run(lambda: build(tools.Root(base, [folder, stock.folder]), stock, folder))
         if status != 0:
             raise say.Failure("the debug kernel could not be made")
 
-    return DebugKernel(cache.entry("debug-kernel", key, make))
+    return DebugKernel(cache.entry(KIND, key(stock, base), make))
+
+
+def is_made(stock):
+    """Whether it is in the cache."""
+    return cache.has(KIND, key(stock, builder()))
+
+
+def key(stock, base):
+    """All that the kernel depends on."""
+    return cache.digest(RECIPE, *kernel.read_lines(CONFIG), os.path.basename(stock.folder),
+                        *root.versions(base, (*kernel.BUILDERS, *PACKAGES)))
 
 
 def build(view, stock, folder):
