@@ -9,6 +9,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(engine)");
     println!("cargo::rerun-if-changed={engine}");
     println!("cargo::rustc-check-cfg=cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)");
+    println!("cargo::rustc-check-cfg=cfg(CONFIG_TCG_TPM_RM_KUNIT_TEST)");
     if std::env::var_os("CARGO_FEATURE_EXHAUSTION").is_some() {
         println!("cargo::rustc-cfg=CONFIG_TCG_TPM_RM_EXHAUSTION");
     }

@@ -174,3 +174,30 @@ fn until(time: Moment) -> Delta {
 
     Delta::from_millis(i64::try_from(left).unwrap_or(i64::MAX))
 }
+
+#[cfg(CONFIG_TCG_TPM_RM_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(tpmrm_alarm)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_past_is_due_at_once_and_the_rest_in_time() {
+        let long = crate::engine::Span(600_000);
+        let left = until(SystemClock.now().after(long)).as_millis();
+
+        assert_eq!(until(Moment(0)).as_millis(), 0);
+        assert!((1..=600_000).contains(&left));
+        // As far as a timer goes, and not back.
+        assert!(until(Moment(u64::MAX)).as_millis() > left);
+    }
+
+    #[test]
+    fn without_an_alarm_nothing_is_set() {
+        let mut setting = AlarmSetting::new();
+
+        setting.set(Some(Moment(0)));
+        assert!(setting.set.is_none());
+        setting.answered();
+        assert!(setting.end().is_none());
+    }
+}

@@ -19,6 +19,8 @@ mod discovery;
 mod engine;
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 mod ioctl;
+#[cfg(CONFIG_TCG_TPM_RM_KUNIT_TEST)]
+mod kunit;
 mod manager;
 mod node;
 mod parameters;

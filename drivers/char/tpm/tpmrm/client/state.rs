@@ -112,3 +112,56 @@ impl Inner {
         }
     }
 }
+
+#[cfg(CONFIG_TCG_TPM_RM_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(tpmrm_state)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_done_follows_from_what_is_being_done() -> Result {
+        let message = || Message::new(GFP_KERNEL);
+        let answered = |read| message().map(|message| State::Answered { message, read });
+
+        for (state, takes, readable) in [
+            (State::Idle, true, false),
+            (State::Busy, false, false),
+            (answered(0)?, false, true),
+            // Who has begun to read may leave the rest.
+            (answered(1)?, true, true),
+            (State::Failed(EPIPE), false, true),
+            (
+                State::Queued {
+                    message: message()?,
+                    charge: Charge::current(),
+                },
+                false,
+                false,
+            ),
+            (
+                State::Parked {
+                    message: message()?,
+                    charge: Charge::current(),
+                },
+                false,
+                false,
+            ),
+        ] {
+            assert_eq!(state.takes_command(), takes);
+            assert_eq!(state.is_readable(), readable);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_new_descriptor_has_nothing_to_tell() {
+        let inner = Inner::new();
+
+        assert!(inner.state.takes_command());
+        assert!(inner.space.is_none());
+        assert!(!inner.called);
+        assert!(inner.losses == Losses::Acknowledged);
+        assert!(inner.attendance == Attendance::Known);
+        assert!(inner.life == Life::Open);
+    }
+}

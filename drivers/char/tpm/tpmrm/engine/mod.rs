@@ -48,6 +48,8 @@ mod refusal;
 mod reread;
 mod residency;
 mod rhythm;
+#[cfg(any(test, CONFIG_TCG_TPM_RM_KUNIT_TEST))]
+pub(crate) mod selftest;
 mod session;
 mod sessions;
 mod short;
