@@ -191,15 +191,15 @@ class Relay:
 
 
 class Swtpm:
-    """A chip with a software TPM of its own in the guest."""
+    """A chip with a software TPM of its own in the guest, which is given more options if there are some."""
 
-    def __init__(self):
+    def __init__(self, *options):
         need_proxy()
         before = nodes()
         self.state = tempfile.mkdtemp()
         self.process = subprocess.Popen(
             ["swtpm", "chardev", "--vtpm-proxy", "--tpm2", "--tpmstate", f"dir={self.state}",
-             "--log", "level=0"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+             "--log", "level=0", *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         wait_for("a new chip", lambda: nodes() - before, 120)
         self.number = (nodes() - before).pop()
         self.node = wait_for_node(self.number)
