@@ -57,6 +57,10 @@ check:
 bench: modules
 	@tools/testing/bench/run $(if $(LATENCY),--latency=$(LATENCY))
 
+MINUTES := 60
+torture:
+	@tools/testing/torture/run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 distclean: clean
 	rm -rf build scripts/rig/__pycache__ scripts/rig/vm/__pycache__
 
@@ -77,6 +81,9 @@ help:
 #: make check              run every check and test
 #: make bench              compare the module with the C driver, tpm2-abrmd and the raw node
 #:   LATENCY=MS            how much longer a slow TPM takes (10)
+#: make torture            torture the module on the debug kernel, which is made first
+#:   MINUTES=60            for so long
+#:   SEED=NUMBER           as that time, with the same chance
 #: make vm                 open a shell in a guest with the module loaded
 #: make rig                only make what guests and builds need, in the cache
 #: make clean              remove what was built (with KDIR=PATH: for that kernel)
@@ -87,6 +94,6 @@ help:
 #:
 #: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
 
-.PHONY: all modules modules_install clean checked-kdir rig vm demo check bench distclean help
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check bench torture distclean help
 
 endif
