@@ -24,7 +24,8 @@ PARAMETERS = {
     "idle_ms": (0, 1, 50, 1000, 60000),
     "session_lease_ms": (100, 500, 2000),
     "session_wait_ms": (0, 100, 1000, 3000),
-    "kernel_reserve": (0, 1, 2, 4),
+    # Without a reserve, the kernel would be told so.
+    "kernel_reserve": (1, 2, 4),
     "max_sessions_per_user": (4, 16, 64),
     "session_policy": ("fail", "close", "never"),
 }
@@ -44,7 +45,7 @@ def hog(_row, _rng):
     program = os.path.join(os.environ["TPMRM_PROGRAMS"], "crowd")
     with open(os.devnull, "w") as null:
         os.dup2(null.fileno(), 1)
-    os.execv(program, [program, "hog", "12", "3"])
+    os.execv(program, [program, "hog", "22", "3"])
 
 
 def take(tpm):
@@ -81,7 +82,7 @@ class Torture:
 
     def join_mob(self, work):
         prepare = faults.ask_for_them if work is unlucky.unlucky else None
-        self.actors.append((work, self.start(work, self.rng.choice(MOB_USERS), prepare)))
+        self.actors.append(self.start(work, self.rng.choice(MOB_USERS), prepare))
         self.row.add("clients_started")
 
     def begin(self):
@@ -94,7 +95,7 @@ class Torture:
         self.fixed += [self.start(others.raw_user), self.start(others.kernel_user)]
         for work in self.mob:
             self.join_mob(work)
-        self.actors.append((hog, self.start(hog, HOG_USER)))
+        self.actors.append(self.start(hog, HOG_USER))
         for one in self.chips:
             self.use(one)
 
@@ -109,22 +110,26 @@ class Torture:
     def end(self):
         """Everybody is told to end, and some are killed instead."""
         self.ledger.pause(True)
-        for work, actor in self.actors:
-            if work is hog or self.rng.random() < 0.5:
+        for actor in self.actors:
+            if actor.work is hog or self.rng.random() < 0.5:
                 self.kill(actor)
-        everybody = self.fixed + [actor for _, actor in self.actors] + [user for one in self.chips for user in one.users]
+        everybody = self.fixed + self.actors + [user for one in self.chips for user in one.users]
+        self.see_out(everybody, "does not end")
+        self.fixed, self.actors = [], []
+        for one in self.chips:
+            one.users = []
+
+    def see_out(self, actors, otherwise):
+        """Waits for ends that have to come."""
         until = time.monotonic() + LIMIT
-        for actor in everybody:
+        for actor in actors:
             while not actor.has_ended():
                 if time.monotonic() > until:
-                    self.wrong.append(f"{actor.name} does not end")
+                    self.wrong.append(f"{actor.name} {otherwise}")
                     actor.kill()
                     actor.wait()
                 select.select([], [], [], 0.01)
             self.judge(actor)
-        self.fixed, self.actors = [], []
-        for one in self.chips:
-            one.users = []
 
     def kill(self, actor):
         if not actor.has_ended():
@@ -142,12 +147,9 @@ class Torture:
         for actor in self.fixed:
             if actor.has_ended():
                 self.wrong.append(f"{actor.name} ended by itself, with {actor.end}")
-        for work, actor in [pair for pair in self.actors if pair[1].has_ended()]:
-            self.actors.remove((work, actor))
-            self.judge(actor)
+        for actor in [actor for actor in self.actors if actor.has_ended()]:
             self.row.add("clients_ended")
-            if not self.wrong and work is not hog:
-                self.join_mob(work)
+            self.replace(actor)
         for one in self.chips:
             self.use(one)
             for actor in [user for user in one.users if user.has_ended()]:
@@ -155,15 +157,19 @@ class Torture:
 
     def shoot(self):
         """A client is killed, whatever it is doing."""
-        work, actor = self.rng.choice(self.actors)
+        actor = self.rng.choice(self.actors)
         self.kill(actor)
         actor.wait()
-        self.actors.remove((work, actor))
+        self.replace(actor)
+
+    def replace(self, actor):
+        """Another one of its kind comes for who has ended."""
+        self.actors.remove(actor)
         self.judge(actor)
-        if work is hog:
-            self.actors.append((hog, self.start(hog, HOG_USER)))
+        if actor.work is hog:
+            self.actors.append(self.start(hog, HOG_USER))
         else:
-            self.join_mob(work)
+            self.join_mob(actor.work)
 
     def change(self):
         """A parameter gets another value."""
@@ -212,15 +218,7 @@ class Torture:
         one.pull()
         self.chips.remove(one)
         self.row.add("unplugs")
-        until = time.monotonic() + LIMIT
-        for actor in one.users:
-            while not actor.has_ended():
-                if time.monotonic() > until:
-                    self.wrong.append(f"{actor.name} does not notice that its chip is gone")
-                    actor.kill()
-                    actor.wait()
-                select.select([], [], [], 0.01)
-            self.judge(actor)
+        self.see_out(one.users, "does not notice that its chip is gone")
 
     def suspend(self):
         """A program that is a TPM may be frozen before those who wait for it, who then cannot be. Not so without."""

@@ -14,6 +14,7 @@ class Actor:
     """
 
     def __init__(self, ledger, work, seed, user=0, prepare=None):
+        self.work = work
         self.name = work.__name__
         self.prepare = prepare
         self.row = ledger.row()
@@ -21,9 +22,9 @@ class Actor:
         self.end = None
         self.pid = os.fork()
         if self.pid == 0:
-            os._exit(self.body(work, seed, user))
+            os._exit(self.body(seed, user))
 
-    def body(self, work, seed, user):
+    def body(self, seed, user):
         """In the new process; returns its status."""
         try:
             if self.prepare:
@@ -32,7 +33,7 @@ class Actor:
                 os.setgroups([])
                 os.setgid(user)
                 os.setuid(user)
-            work(self.row, random.Random(seed))
+            self.work(self.row, random.Random(seed))
             return 0
         except BaseException as error:  # pylint: disable=broad-except
             place = traceback.extract_tb(error.__traceback__)[-1]

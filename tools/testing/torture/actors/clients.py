@@ -33,12 +33,15 @@ class Client:
         self.row, self.rng = row, rng
         self.gone = {*GONE, *gone}
         try:
-            self.tpm = tss.Tpm(node, flags)
+            self.tpm = self.opened(node, flags)
         except OSError as error:
             if error.errno in NOT_THERE:
                 raise Over from None
             raise
         self.keys, self.sessions, self.sequences = [], [], []
+
+    def opened(self, node, flags):
+        return tss.Tpm(node, flags)
 
     def __enter__(self):
         return self

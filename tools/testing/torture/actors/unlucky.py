@@ -3,9 +3,9 @@
 
 import errno
 
-from harness import tss, wire
+from harness import tss
 
-from .clients import NONE_FREE, Client, lives
+from .clients import Client, lives
 
 # Of a hundred allocations and copies, so many fail.
 PERCENT = 10
@@ -25,24 +25,37 @@ def persist(row, attempt):
     raise AssertionError(f"there was no memory {ATTEMPTS} times in a row")
 
 
+class Persistent(tss.Tpm):
+    """An open node, of which no call is given up."""
+
+    def __init__(self, row, node, flags):
+        self.row = row
+        super().__init__(node, flags)
+
+    def write(self, data):
+        return persist(self.row, lambda: super(Persistent, self).write(data))
+
+    def read(self, size=tss.LARGEST):
+        """What could not be copied is still there."""
+        return persist(self.row, lambda: super(Persistent, self).read(size))
+
+
+class Unlucky(Client):
+    """As any client, but for its luck."""
+
+    def opened(self, node, flags):
+        return persist(self.row, lambda: Persistent(self.row, node, flags))
+
+    def ask(self):
+        persist(self.row, super().ask)
+
+
 def unlucky(row, rng):
-    """Has keys and a session, which stay what they are."""
+    """Uses everything that there is, and everything stays what it is."""
     def life():
-        with persist(row, lambda: Client(row, rng)) as client:
-            tpm = client.tpm
-            keys = [persist(row, lambda: tss.Key(tpm, rng.randbytes(16))) for _ in range(3)]
-            try:
-                handle = persist(row, tpm.start)
-            except wire.Rc as answer:
-                if answer.code not in NONE_FREE:
-                    raise
-                handle = None
-            for _ in range(rng.randrange(1, 20)):
-                key = rng.choice(keys)
-                with client.careful():
-                    persist(row, key.check)
-                row.add("keys_checked")
-            if handle is not None:
-                with client.careful([handle], handle):
-                    persist(row, lambda: tpm.flush(handle))
+        with Unlucky(row, rng) as client:
+            for _ in range(rng.randrange(5, 60)):
+                if row.ledger.is_paused():
+                    return
+                client.step()
     lives(row, rng, life)
