@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Plays the corpus, and mutations of it that nothing guides: `replay TARGET CORPUS SECONDS [SEED]`.
+//!
+//! What fails is written to the standard output as one line, and its bytes into the file `failed-TARGET`.
+
+use std::panic::catch_unwind;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long an input gets.
+const LENGTH_MAX: usize = 512;
+
+/// Numbers without much of a pattern, the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n.max(1)
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.below(256) as u8
+    }
+}
+
+/// One of the inputs, changed in some places, or with a part of another.
+fn mutate(dice: &mut Dice, inputs: &[Vec<u8>]) -> Vec<u8> {
+    let mut input = inputs[dice.below(inputs.len())].clone();
+    for _ in 0..1 + dice.below(6) {
+        let at = dice.below(input.len() + 1);
+        match dice.below(5) {
+            0 if at < input.len() => input[at] = dice.byte(),
+            1 => input.insert(at, dice.byte()),
+            2 if at < input.len() => drop(input.remove(at)),
+            3 => {
+                let other = &inputs[dice.below(inputs.len())];
+                let from = dice.below(other.len());
+                input.truncate(at);
+                input.extend_from_slice(other.get(from..).unwrap_or_default());
+            }
+            _ => (0..dice.below(24)).for_each(|_| input.push(dice.byte())),
+        }
+    }
+    input.truncate(LENGTH_MAX);
+    input
+}
+
+fn read(corpus: &Path) -> std::io::Result<Vec<Vec<u8>>> {
+    let mut names: Vec<_> = std::fs::read_dir(corpus)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    names.sort();
+    names.iter().map(std::fs::read).collect()
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [target, corpus, seconds, seed @ ..] = words.as_slice() else {
+        eprintln!("usage: replay TARGET CORPUS SECONDS [SEED]");
+        std::process::exit(2);
+    };
+    let Some(play) = fuzz::target(target) else {
+        eprintln!("no target {target}");
+        std::process::exit(2);
+    };
+    let path = Path::new(corpus);
+    let mut inputs = if path.is_file() {
+        vec![std::fs::read(path).expect("the file can be read")]
+    } else {
+        read(path).expect("the corpus can be read")
+    };
+    let seconds: u64 = seconds.parse().expect("a number of seconds");
+    let mut dice = Dice(seed.first().map_or(1, |s| s.parse().expect("a seed")));
+    let mut count: usize = 0;
+    let mut run = |input: &[u8]| {
+        count += 1;
+        if catch_unwind(|| play(input)).is_err() {
+            std::fs::write(format!("failed-{target}"), input).expect("the input can be written");
+            println!(
+                "failed after {count}: {} bytes in failed-{target}",
+                input.len()
+            );
+            std::process::exit(1);
+        }
+    };
+    inputs.iter().for_each(|input| run(input));
+    if inputs.is_empty() {
+        inputs.push(vec![]);
+    }
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(seconds) {
+        for _ in 0..64 {
+            run(&mutate(&mut dice, &inputs));
+        }
+    }
+    println!("{} inputs, {count} played", inputs.len());
+}
