@@ -12,6 +12,7 @@ use harness::engine::{LossPolicy, Terms};
 use harness::rig::{Rig, ALICE};
 use harness::tpm::rc;
 use kernel::fault;
+use std::cell::Cell;
 
 /// How long a program may be, in steps.
 const STEPS_MAX: usize = 64;
@@ -104,6 +105,8 @@ pub struct Program<'r> {
     pub faults: Vec<(usize, Fault)>,
     /// The allocation of the next command that fails, and whether all later ones do.
     pub starve: Option<(usize, bool)>,
+    /// How much of what was sent was told.
+    pub told: Cell<usize>,
 }
 
 /// Plays the program in `bytes`. Panics when a guarantee does not hold.
@@ -137,6 +140,7 @@ pub fn play(bytes: &[u8]) {
             hit: false,
             faults: vec![],
             starve: None,
+            told: Cell::new(0),
         };
         for n in 0..3 {
             let user = ALICE + n % 2;

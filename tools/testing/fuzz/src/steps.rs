@@ -548,7 +548,18 @@ impl<'r> Program<'r> {
         let events = std::mem::take(&mut self.rig.chip.borrow_mut().device.events);
         if is_told() {
             events.iter().for_each(|event| eprintln!("   {event:x?}"));
+            self.tell_sent();
         }
+    }
+
+    /// What the engine sent, with what it got for an answer.
+    fn tell_sent(&self) {
+        let chip = self.rig.chip.borrow();
+        eprintln!(
+            "   {:x?}",
+            chip.log.get(self.told.get()..).unwrap_or_default()
+        );
+        self.told.set(chip.log.len());
     }
 
     /// A command of the client in seat `n`, and everything that has to be true of it.
@@ -582,6 +593,8 @@ impl<'r> Program<'r> {
             let (setup, events) = (&self.setup, &chip.device.events);
             eprintln!("{n}: {command:x?}\n   {outcome:x?}, {expect:?}, {setup:?}");
             events.iter().for_each(|event| eprintln!("   {event:x?}"));
+            drop(chip);
+            self.tell_sent();
         }
         self.settle(n, command, &outcome, expect);
         self.observe();
