@@ -57,9 +57,20 @@ check:
 bench: modules
 	@tools/testing/bench/run $(if $(LATENCY),--latency=$(LATENCY))
 
-MINUTES := 60
 torture:
-	@tools/testing/torture/run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@tools/testing/torture/run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
+
+fuzz:
+	@tools/testing/fuzz/run --minutes $(or $(MINUTES),60)
+
+coverage:
+	@tools/testing/mutants/coverage
+
+mutants:
+	@tools/testing/mutants/run $(FILES)
+
+prove-the-tests:
+	@tools/testing/proofs/run
 
 distclean: clean
 	rm -rf build scripts/rig/__pycache__ scripts/rig/vm/__pycache__
@@ -84,6 +95,10 @@ help:
 #: make torture            torture the module on the debug kernel, which is made first
 #:   MINUTES=60            for so long
 #:   SEED=NUMBER           as that time, with the same chance
+#: make fuzz [MINUTES=60]  fuzz the engine and its parsers
+#: make coverage           which lines of the engine its tests reach
+#: make mutants [FILES=]   whether its tests notice small changes of it; takes hours
+#: make prove-the-tests    break one guarantee after the other, and see tests fail
 #: make vm                 open a shell in a guest with the module loaded
 #: make rig                only make what guests and builds need, in the cache
 #: make clean              remove what was built (with KDIR=PATH: for that kernel)
@@ -94,6 +109,7 @@ help:
 #:
 #: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
 
-.PHONY: all modules modules_install clean checked-kdir rig vm demo check bench torture distclean help
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check bench torture fuzz coverage mutants \
+	prove-the-tests distclean help
 
 endif

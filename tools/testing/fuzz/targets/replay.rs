@@ -2,6 +2,8 @@
 
 //! Plays the corpus, and mutations of it that nothing guides: `replay TARGET CORPUS SECONDS [SEED]`.
 //!
+//! With `within:SECONDS` nothing is changed, and no input is begun after that time.
+//!
 //! What fails is written to the standard output as one line, and its bytes into the file `failed-TARGET`.
 
 use std::panic::catch_unwind;
@@ -74,7 +76,16 @@ fn main() {
     } else {
         read(path).expect("the corpus can be read")
     };
-    let seconds: u64 = seconds.parse().expect("a number of seconds");
+    let began = Instant::now();
+    let limit = seconds.strip_prefix("within:");
+    let number = limit
+        .unwrap_or(seconds)
+        .parse()
+        .expect("a number of seconds");
+    let (limit, time) = match limit {
+        Some(_) => (Duration::from_secs(number), Duration::ZERO),
+        None => (Duration::MAX, Duration::from_secs(number)),
+    };
     let mut dice = Dice(seed.first().map_or(1, |s| s.parse().expect("a seed")));
     let mut count: usize = 0;
     let mut run = |input: &[u8]| {
@@ -88,12 +99,13 @@ fn main() {
             std::process::exit(1);
         }
     };
-    inputs.iter().for_each(|input| run(input));
+    let fits = |_: &&Vec<u8>| began.elapsed() < limit;
+    inputs.iter().take_while(fits).for_each(|input| run(input));
     if inputs.is_empty() {
         inputs.push(vec![]);
     }
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(seconds) {
+    while began.elapsed() < time {
         for _ in 0..64 {
             run(&mutate(&mut dice, &inputs));
         }

@@ -1,0 +1,1 @@
+../../../../drivers/char/tpm/tpmrm/client.rs
