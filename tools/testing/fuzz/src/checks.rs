@@ -736,9 +736,18 @@ impl Program<'_> {
     #[cfg(feature = "exhaustion")]
     fn serve(&mut self) {
         self.rig.pass(self.setup.wait);
+        // Whoever was closed does not wait any more.
+        self.hear();
         for (n, seat) in self.seats.iter().enumerate() {
             let waits = seat.wait.is_some() && !seat.space().is_called();
-            assert!(!waits, "G7: {n} waits for ever");
+            assert!(
+                !waits,
+                "G7: {n} waits for ever, {:?}, {:?}, alarm {:?} at {:?}",
+                seat.wait,
+                self.rig.heard(),
+                self.rig.alarm(),
+                harness::clock::now()
+            );
         }
     }
 
