@@ -5,7 +5,7 @@
 use crate::lost;
 use harness::chip::Fault;
 use harness::command::Kind;
-use harness::rig::{Rig, Space, ALICE};
+use harness::rig::{Rig, Space, ALICE, BOB};
 use harness::tpm::{cc, rc};
 
 /// The TPM has saved the session, and nobody has the context: it is not where it was, and not gone.
@@ -79,5 +79,25 @@ fn g3_a_tpm_with_neither_a_slot_nor_a_gap_is_not_asked_for_ever() {
         a.policy_digest(session).unwrap();
     }
     rig.close(a);
+    rig.assert_nothing();
+}
+
+/// Somebody has flushed a saved session, its number was given again, and nobody was told.
+#[test]
+fn g5_a_number_that_a_lost_response_has_given_again_is_not_taken_for_the_old_session() {
+    let rig = Rig::new();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    a.policy_command_code(session.handle, cc::SIGN).unwrap();
+    rig.raw().flush(session.handle).unwrap();
+    rig.chip.borrow_mut().fail_code(
+        cc::START_AUTH_SESSION,
+        Fault::After(kernel::error::code::EIO),
+    );
+    assert!(b.start(Kind::Policy).is_err());
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.close(b);
     rig.assert_nothing();
 }
