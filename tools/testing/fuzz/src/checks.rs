@@ -125,7 +125,8 @@ impl Program<'_> {
         let full = seat.objects.len() >= self.setup.objects_per_space;
         let is_doubtful = |handle: &u32| match seat.item(*handle) {
             Some(item) => item.trust == Trust::Doubtful,
-            None => false,
+            // What a command names that has waited may be gone, or was never there.
+            None => expect == Expect::Success && flushed != Some(*handle),
         };
         let doubtful = named.iter().any(is_doubtful)
             || flushed.is_some_and(|handle| {
