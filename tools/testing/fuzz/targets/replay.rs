@@ -52,12 +52,21 @@ fn mutate(dice: &mut Dice, inputs: &[Vec<u8>]) -> Vec<u8> {
     input
 }
 
-fn read(corpus: &Path) -> std::io::Result<Vec<Vec<u8>>> {
-    let mut names: Vec<_> = std::fs::read_dir(corpus)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
-    names.sort();
-    names.iter().map(std::fs::read).collect()
+/// The inputs of a corpus: a line of hexadecimal digits each. Any other file is one input.
+fn read(path: &Path) -> std::io::Result<Vec<Vec<u8>>> {
+    let bytes = std::fs::read(path)?;
+    if !bytes.starts_with(b"# SPDX") {
+        return Ok(vec![bytes]);
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    Ok(lines.map(from_hex).collect())
+}
+
+fn from_hex(line: &str) -> Vec<u8> {
+    let digits: Vec<u32> = line.chars().filter_map(|c| c.to_digit(16)).collect();
+    let bytes = digits.chunks_exact(2);
+    bytes.map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
 fn main() {
@@ -70,12 +79,7 @@ fn main() {
         eprintln!("no target {target}");
         std::process::exit(2);
     };
-    let path = Path::new(corpus);
-    let mut inputs = if path.is_file() {
-        vec![std::fs::read(path).expect("the file can be read")]
-    } else {
-        read(path).expect("the corpus can be read")
-    };
+    let mut inputs = read(Path::new(corpus)).expect("the corpus can be read");
     let began = Instant::now();
     let limit = seconds.strip_prefix("within:");
     let number = limit

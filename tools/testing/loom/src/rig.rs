@@ -83,7 +83,11 @@ impl Rig {
         assert_eq!(last, 1, "G8: somebody still holds the service");
         let manager = self.service.manager().clone();
         drop(self.service);
-        assert_eq!(Arc::count(&manager), 1, "G8: somebody still holds the manager");
+        assert_eq!(
+            Arc::count(&manager),
+            1,
+            "G8: somebody still holds the manager"
+        );
         drop(manager);
         hrtimer::end();
         self.queue.end();

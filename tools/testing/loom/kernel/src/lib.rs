@@ -20,8 +20,8 @@ pub mod workqueue;
 /// The names that a kernel module imports by default.
 pub mod prelude {
     pub use crate::pin_init;
-    pub use loom_macros::pin_data;
     pub use core::ffi::CStr;
     pub use core::pin::Pin;
     pub use host::prelude::*;
+    pub use loom_macros::pin_data;
 }
