@@ -6,6 +6,7 @@
 //! [`swap_session`](crate::engine::swap_session); which one has to go, [`Policy`] decides.
 
 use crate::engine::{
+    courier::ATTEMPTS,
     names::{
         Names,
         Position,
@@ -20,6 +21,7 @@ use crate::engine::{
         Outcome,
         Refusal, //
     },
+    reread::Found,
     slots::Occupant,
     tpm::Tpm,
     wire::{
@@ -30,6 +32,7 @@ use crate::engine::{
     },
     Engine,
 };
+use kernel::prelude::*;
 
 /// How much the TPM has room for, as far as it has shown: it is not asked more often than it has
 /// to be, and room is made before it refuses something.
@@ -107,18 +110,41 @@ impl Engine {
         names: &Names,
         message: &mut Message,
     ) -> Outcome {
-        for name in names.iter() {
-            let loaded = match name.target {
-                Target::Object(id) => self.load_object(tpm, id, names).map(Some),
-                Target::Session(handle) => self.load_session(tpm, handle, names).map(|()| None),
-            };
-            let physical = loaded.map_err(|failure| failure.of(|| name.position.refusal()))?;
+        // After a reset that nobody told us of, what is loaded may get a handle under which another
+        // was believed to be loaded. Then that one is to be loaded as well.
+        for _ in 0..ATTEMPTS {
+            for name in names.iter() {
+                let loaded = match name.target {
+                    Target::Object(id) => self.load_object(tpm, id, names).map(|_| ()),
+                    Target::Session(handle) => self.load_session(tpm, handle, names),
+                };
 
-            if let (Some(physical), Position::Handle(n)) = (physical, name.position) {
-                message.set_u32_at(Command::handle_offset(n), physical.to_wire());
+                loaded.map_err(|failure| failure.of(|| name.position.refusal()))?;
+            }
+            if self.fill_in(names, message) == Found::All {
+                return Ok(());
             }
         }
-        Ok(())
+        Err(Refusal::Errno(EIO))
+    }
+
+    /// Puts the handles of the TPM into `message`, for the objects that are loaded.
+    fn fill_in(&self, names: &Names, message: &mut Message) -> Found {
+        let mut found = Found::All;
+
+        for name in names.iter() {
+            let (Target::Object(id), Position::Handle(n)) = (name.target, name.position) else {
+                continue;
+            };
+
+            match self.slots.find(id) {
+                Some(physical) => {
+                    message.set_u32_at(Command::handle_offset(n), physical.to_wire());
+                }
+                None => found = Found::NotAll,
+            }
+        }
+        found
     }
 
     /// Takes something out of the TPM that `needed` does not name, so that there is room: the TPM

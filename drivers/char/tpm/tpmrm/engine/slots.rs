@@ -93,6 +93,14 @@ impl Slots {
         Some(physical)
     }
 
+    /// The handle of an object in the TPM, if it is loaded.
+    pub(crate) fn find(&self, id: ObjectId) -> Option<PhysicalHandle> {
+        self.table
+            .iter()
+            .find(|slot| slot.occupant == Occupant::Object(id))
+            .map(|slot| slot.physical)
+    }
+
     /// The object left the TPM.
     pub(crate) fn remove(&mut self, physical: PhysicalHandle) {
         self.table.retain(|slot| slot.physical != physical);
