@@ -102,6 +102,8 @@ impl Program<'_> {
         let possible = self.rig.chip.borrow().neighbours == Neighbours::Possible;
         // What a fault has left there stays, lest it be theirs.
         let strangers = !self.raw.is_empty() || self.past.faults && possible;
+        // What is believed to be loaded since before a reset is found out one after the other.
+        let strangers = strangers || self.setup.resident && self.past.losses;
         let model = &self.setup.model;
         !strangers
             && objects.len() + persistent + usize::from(makes) <= model.object_slots
@@ -239,11 +241,9 @@ impl Program<'_> {
         let seat = &mut self.seats[n];
         let handles = parsed.handles.iter().zip(&event.handles);
         let sessions = parsed.sessions.iter().zip(&event.sessions);
+        // What is no session is for the TPM to refuse among the authorizations.
+        let sessions = sessions.filter(|(handle, _)| is_session(**handle));
         for (&handle, named) in handles.chain(sessions) {
-            if !is_object(handle) && !is_session(handle) {
-                // Among the authorizations: for the TPM to refuse.
-                continue;
-            }
             let Some(item) = seat.item(handle) else {
                 panic!("G4: {handle:#x} is not of {n}, and the TPM saw it as {named:?}");
             };
@@ -606,7 +606,11 @@ impl Program<'_> {
         if self.setup.resident || self.past.faults {
             return;
         }
-        let [objects, loaded, _] = self.rig.chip.borrow().device.contents();
+        let [objects, loaded, saved] = self.rig.chip.borrow().device.contents();
+        // An old session of a stranger closes the gap, and only he can open it.
+        if saved.iter().any(|id| self.raw.contains(id)) {
+            return;
+        }
         let stays = objects
             .iter()
             .chain(&loaded)
@@ -671,7 +675,9 @@ impl Program<'_> {
             }
         };
         for handle in &listed {
-            let is_own = has.iter().any(|(own, _)| own == handle);
+            // It may have been lost since it was listed.
+            let is_lost = |lost: &u32| is_session(*handle) && number(*lost) == number(*handle);
+            let is_own = has.iter().any(|(own, _)| own == handle) || seat.lost.iter().any(is_lost);
             assert!(is_own, "G4: {handle:#x} is listed to {n}");
         }
         for (handle, _) in has.iter().filter(|(_, trust)| *trust == Trust::Certain) {

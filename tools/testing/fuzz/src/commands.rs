@@ -50,6 +50,19 @@ pub fn start(kind: u8, objects: [Option<u32>; 2]) -> Vec<u8> {
     compose(cc::START_AUTH_SESSION, &handles, &[], &params)
 }
 
+/// Whether it is such a command, whatever objects it names.
+pub fn is_start(command: &[u8]) -> bool {
+    let handles = HEADER..HEADER + 8;
+    let blank = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        if let Some(area) = bytes.get_mut(handles.clone()) {
+            area.fill(0);
+        }
+        bytes
+    };
+    (0..2).any(|kind| blank(&start(kind, [None, None])) == blank(command))
+}
+
 /// TPM2_FlushContext.
 pub fn flush(handle: u32) -> Vec<u8> {
     compose(cc::FLUSH_CONTEXT, &[], &[], &handle.to_be_bytes())

@@ -390,7 +390,15 @@ impl<'r> Program<'r> {
         }
         self.seats[n].wait = None;
         match wait {
-            Wait::Start(command) => self.client(n, &command, Expect::Success),
+            Wait::Start(command) => {
+                let is_whole = commands::is_start(&command);
+                let expect = if is_whole {
+                    Expect::Success
+                } else {
+                    Expect::Anything
+                };
+                self.client(n, &command, expect);
+            }
             Wait::Reserve(count) => self.try_reserve(n, count),
         }
     }
@@ -525,6 +533,9 @@ impl<'r> Program<'r> {
             chip.kernel_session = None;
         }
         self.past.losses = true;
+        if self.setup.resident {
+            self.faults.clear();
+        }
         for seat in &mut self.seats {
             seat.doubt();
             seat.forget_versions();

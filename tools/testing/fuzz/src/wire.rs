@@ -96,6 +96,7 @@ pub fn parse(bytes: &[u8]) {
     let at = usize::from(input.byte()) << (input.byte() & 7);
     let body = input.bytes(BODY_MAX);
     check_command(attributes, body);
+    check_with_another(body);
     check_context(body);
     check_message(body, at, value);
     check_values(value);
@@ -200,4 +201,84 @@ fn check_values(value: u32) {
     let code = ResponseCode::from_wire(value);
     let is_shortage = matches!(value, 0x901 | 0x902 | 0x903 | 0x905 | 0x906);
     assert_eq!(code.shortage().is_some(), is_shortage, "G1: {value:#x}");
+}
+
+/// What another parser takes for a whole command names the same to ours.
+#[cfg(feature = "protocol")]
+fn check_with_another(bytes: &[u8]) {
+    use tpm2_protocol::frame::TpmCommand;
+
+    let whole = TpmCommand::cast(bytes).and_then(|theirs| {
+        theirs.validate()?;
+        Ok((theirs.handles()?, theirs.auth_area()?))
+    });
+    let (Ok((handles, area)), Ok(header)) = (whole, CommandHeader::parse(bytes)) else {
+        return;
+    };
+    let count = u32::try_from(handles.len() / 4).expect("there are few");
+    // TPMA_CC as a TPM would report it.
+    let attributes =
+        CommandAttributes::from_wire(header.code.to_wire() & 0x2000_ffff | count << 25);
+    let command = Command::parse(header, attributes, bytes);
+    let ours: Vec<u8> = command
+        .handles
+        .iter()
+        .flat_map(|handle| handle.to_wire().to_be_bytes())
+        .collect();
+    assert_eq!(ours, handles, "G4: handles of {bytes:x?}");
+    let (_, list) = names(bytes, handles.len() / 4);
+    assert_eq!(command.authorizations.iter().count(), list.len());
+    if !area.is_empty() {
+        let end = authorizations(bytes, HEADER_SIZE + handles.len(), &mut vec![]);
+        assert!(end.is_some(), "G4: authorizations of {bytes:x?}");
+    }
+}
+
+#[cfg(not(feature = "protocol"))]
+fn check_with_another(_: &[u8]) {}
+
+#[cfg(all(test, feature = "protocol"))]
+mod tests {
+    use super::*;
+
+    /// Changes of commands as a TSS makes them, which the other parser knows.
+    #[test]
+    fn g4_another_parser_reads_the_same_names() {
+        use harness::client::Client;
+        use harness::tpm::rh;
+        use std::cell::RefCell;
+
+        let seen: RefCell<Vec<Vec<u8>>> = RefCell::default();
+        let client = Client::new(Box::new(|command| {
+            seen.borrow_mut().push(command.to_vec());
+            Err(harness::client::Failure::Errno(5))
+        }));
+        let key = harness::client::Object {
+            handle: rh::TRANSIENT,
+            name: vec![],
+            auth: vec![],
+        };
+        let _ = client.primary(rh::OWNER);
+        let _ = client.create(&key, b"", b"");
+        let _ = client.flush(rh::TRANSIENT);
+        let _ = client.save(rh::TRANSIENT);
+        let _ = client.start(harness::command::Kind::Policy);
+        let _ = client.random();
+        let commands = seen.take();
+        let mut whole = 0;
+        for command in &commands {
+            whole += usize::from(tpm2_protocol::frame::TpmCommand::cast(command).is_ok());
+            for at in 0..command.len() {
+                for value in [0, 1, 2, 0x40, 0x80, 0xff, command[at].wrapping_add(1)] {
+                    let mut changed = command.clone();
+                    changed[at] = value;
+                    check_with_another(&changed);
+                    changed.truncate(at.max(HEADER_SIZE));
+                    crate::commands::fix_size(&mut changed);
+                    check_with_another(&changed);
+                }
+            }
+        }
+        assert_eq!(whole, commands.len());
+    }
 }
