@@ -24,6 +24,7 @@
 )]
 
 mod bell;
+mod chores;
 mod clock;
 mod commands;
 mod context_load;
@@ -102,6 +103,7 @@ pub use self::exhaustion::{
 };
 
 use self::{
+    chores::Chores,
     commands::{
         Commands,
         Properties, //
@@ -120,6 +122,7 @@ use self::{
     slots::Slots,
     spaces::Spaces,
     tidy::Debris,
+    vacate::Quiet,
     wire::{
         code::{
             CommandCode,
@@ -184,12 +187,14 @@ pub struct Engine {
     barrier: Barrier,
     idle: Span,
     last_command: Moment,
+    quiet: Quiet,
     clock: &'static dyn Clock,
     counters: Counters,
     watch: Watch,
     room: Room,
     debris: Debris,
     doubts: Doubts,
+    chores: Chores,
     courier: Courier,
     #[cfg_attr(
         not(CONFIG_TCG_TPM_RM_EXHAUSTION),
@@ -223,11 +228,13 @@ impl Engine {
             barrier: Barrier::Absent,
             idle: vacate::IDLE,
             last_command: clock.now(),
+            quiet: Quiet::Awaited,
             clock,
             counters: Counters::default(),
             watch: Watch::new(),
             debris: Debris::None,
             doubts: Doubts::None,
+            chores: Chores::NONE,
             courier,
             exhaustion: Exhaustion::new(),
             request: Message::new(GFP_KERNEL)?,
@@ -339,6 +346,7 @@ impl Engine {
     ) -> Result<Progress> {
         self.begin_visit();
         self.last_command = self.clock.now();
+        self.quiet = Quiet::Awaited;
         Counters::add(&mut self.counters.client);
         // What an earlier command had to leave behind.
         self.tidy(tpm);

@@ -54,6 +54,7 @@ impl Engine {
 
         self.evict_objects(tpm, fate);
         self.evict_sessions(tpm, fate);
+        self.plan_chores();
     }
 
     fn flush_orphans(&mut self, tpm: &mut dyn Tpm) {

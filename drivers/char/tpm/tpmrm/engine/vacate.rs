@@ -23,8 +23,15 @@ use crate::engine::{
 /// How long what is loaded stays when no command comes, unless somebody says otherwise: not at all.
 pub(crate) const IDLE: Span = Span(0);
 
-/// How soon what would not leave the TPM is asked to again, when nothing is to stay.
-const AGAIN: Span = Span(1000);
+/// Whether anything happens to what is loaded if no command comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// It leaves when the last command is long enough ago.
+    Awaited,
+    /// It was to leave: what is still there is tried again, see
+    /// [`chores`](crate::engine::chores).
+    Over,
+}
 
 impl Engine {
     /// Says whether commands of others are announced from now on. Before that is known, they are
@@ -77,6 +84,7 @@ impl Engine {
     fn empty(&mut self, tpm: &mut dyn Tpm, urgency: Urgency) {
         self.evict_objects(tpm, |_| Fate::Leaves(urgency));
         self.evict_sessions(tpm, |_| Fate::Leaves(urgency));
+        self.plan_chores();
     }
 
     /// Whether nothing of ours is loaded.
@@ -88,34 +96,30 @@ impl Engine {
     pub fn attend(&mut self, tpm: &mut dyn Tpm) {
         self.begin_visit();
         self.recheck_sessions(tpm);
+        self.do_chores(tpm);
         if self.idle_at().is_some_and(|at| at <= self.clock.now()) {
+            self.quiet = Quiet::Over;
             self.withdraw(tpm);
-            // What would not leave is asked again after as long a time.
-            self.last_command = self.clock.now();
         }
         self.serve_queue(tpm);
     }
 
     /// When [`Self::attend`] is to be called unless something else is done before; perhaps at once.
     pub fn alarm(&self) -> Option<Moment> {
-        match (self.idle_at(), self.queue_alarm()) {
-            (Some(idle), Some(queue)) => Some(idle.min(queue)),
-            (idle, queue) => idle.or(queue),
-        }
+        [self.idle_at(), self.queue_alarm(), self.chores_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// When what is loaded has not been used for long enough. Without a barrier, what is loaded is
-    /// what would not leave, and the next command is when to ask again.
+    /// When what is loaded has not been used for long enough. Where nothing is to stay, what is
+    /// loaded would not leave.
     fn idle_at(&self) -> Option<Moment> {
-        let idle = match self.idle {
-            // What is loaded all the same would not leave either.
-            Span(0) => AGAIN,
-            idle => idle,
-        };
-
-        match self.barrier {
-            Barrier::Installed if !self.is_vacant() => Some(self.last_command.after(idle)),
-            Barrier::Installed | Barrier::Absent => None,
+        match (self.residence(), self.quiet) {
+            (Barrier::Installed, Quiet::Awaited) if !self.is_vacant() => {
+                Some(self.last_command.after(self.idle))
+            }
+            (_, _) => None,
         }
     }
 }

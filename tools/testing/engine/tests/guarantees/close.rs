@@ -142,3 +142,30 @@ fn g8_closing_costs_one_flush_a_session_at_most_and_none_an_object() {
     assert_eq!(crate::count(&sent, cc::FLUSH_CONTEXT), sent.len());
     assert!(sent.len() <= 10, "{sent:?}");
 }
+
+#[test]
+fn g8_what_could_not_be_flushed_is_flushed_though_no_command_comes() {
+    let hour = 3_600_000;
+    for stays in [0, 1000] {
+        let rig = Rig::new();
+        rig.let_stay(stays);
+        let a = rig.open(ALICE);
+        a.mac_key(b"key").unwrap();
+        a.start(Kind::Policy).unwrap();
+        a.hash_start().unwrap();
+        let refused = Fault::Answer(rc::RETRY);
+        for code in [cc::FLUSH_CONTEXT, cc::CONTEXT_SAVE] {
+            rig.chip.borrow_mut().fail_code(code, refused);
+        }
+        let (_, sent) = rig.sent(|| {
+            rig.close(a);
+            rig.pass(hour);
+        });
+        // A TPM that is in trouble for long is not asked all the time.
+        assert!((10..600).contains(&sent.len()), "{}", sent.len());
+        rig.chip.borrow_mut().fail_none();
+        rig.pass(hour);
+        assert_eq!(rig.alarm(), None, "there is nothing left to do");
+        rig.assert_nothing();
+    }
+}

@@ -4,7 +4,11 @@
 
 use crate::trouble::is_loss;
 use crate::world::{leave, Kind, State, Who, World};
+use harness::engine::Neighbours;
 use harness::tpm::{cc, rh};
+
+/// In this time, what is left to do is tried again, in milliseconds.
+const CHORES: u64 = 2_100_000;
 
 impl World<'_> {
     /// Looks at everything, closes everything, and looks again.
@@ -112,8 +116,14 @@ impl World<'_> {
             client.random().expect("G3: the TPM works");
             self.rise(who);
         }
-        leave(&mut self.rig.chip.borrow_mut().device, &self.others);
+        {
+            let mut chip = self.rig.chip.borrow_mut();
+            leave(&mut chip.device, &self.others);
+            chip.neighbours = Neighbours::Absent;
+        }
         self.rig.assert_nothing();
+        // What was put off because of them is done when they have gone.
+        self.rig.pass(CHORES);
         assert_eq!(self.rig.alarm(), None, "nobody waits for anything");
     }
 }
