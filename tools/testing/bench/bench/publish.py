@@ -2,7 +2,6 @@
 """Puts the figures of a run into the documentation."""
 
 import os
-import shutil
 
 BEGIN, END = ".. figures begin", ".. figures end"
 
@@ -17,4 +16,7 @@ def publish(tree, text, picture):
     lines = "\n".join(f"  {line}".rstrip() for line in text.splitlines())
     with open(page, "w") as file:
         file.write(f"{before}{BEGIN}{first}\n\n::\n\n{lines}\n\n{END}{after}")
-    shutil.copy(picture, os.path.join(tree, "Documentation/performance.svg"))
+    with open(picture) as file:
+        declaration, _, drawing = file.read().partition("\n")
+    with open(os.path.join(tree, "Documentation/performance.svg"), "w") as file:
+        file.write(f"{declaration}\n<!-- SPDX-License-Identifier: GPL-2.0 -->\n{drawing}")
