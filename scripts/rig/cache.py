@@ -49,11 +49,6 @@ def lock(name):
         yield
 
 
-def has(kind, key):
-    """Whether there is an entry."""
-    return os.path.isdir(os.path.join(folder(), f"{kind}-{key}"))
-
-
 def entry(kind, key, make):
     """Returns the path of an entry; make(path) fills it if it is not there."""
     final = os.path.join(folder(), f"{kind}-{key}")
