@@ -148,7 +148,9 @@ struct tpmrm_lost {
  *
  * Keeps session numbers for this descriptor, all of them or none, so that
  * programs that need several sessions do not wait for each other for ever. It
- * waits as a write() does. What is there to be read stays there.
+ * waits as a write() does. What is there to be read stays there. A session that
+ * the program saves (TPM2_ContextSave) takes its number with it: one less is
+ * reserved then.
  *
  * Return:
  * * 0		- success

@@ -68,6 +68,7 @@ impl Engine {
 
         message.set_response(ResponseCode::SUCCESS, &[session.context()])?;
         session.detach(user)?;
+        self.session_given_away(space);
         self.owner_changed();
         Ok(())
     }

@@ -102,6 +102,8 @@ impl Engine {
 
     pub(crate) fn owner_changed(&mut self) {}
 
+    pub(crate) fn session_given_away(&mut self, _space: SpaceId) {}
+
     pub(crate) fn touch_sessions(&mut self, _names: &Names) {}
 
     pub(crate) fn bad_number(

@@ -103,6 +103,14 @@ impl Sessions {
             .is_some_and(|session| session.belongs_to(space))
     }
 
+    /// How many sessions a space has; those that the client saved are not among them.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    pub(crate) fn held_by(&self, space: SpaceId) -> usize {
+        self.iter()
+            .filter(|session| session.belongs_to(space))
+            .count()
+    }
+
     /// Leaves the sessions of a space to nobody; those that the client saved are not among them.
     pub(crate) fn abandon_space(&mut self, space: SpaceId) {
         for session in self.table.iter_mut() {

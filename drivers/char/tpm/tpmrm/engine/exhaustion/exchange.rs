@@ -174,11 +174,7 @@ impl Engine {
     ///
     /// `ENOMEM`.
     pub(crate) fn prepare_loss(&mut self, space: SpaceId) -> Outcome {
-        let held = self
-            .sessions
-            .iter()
-            .filter(|session| session.belongs_to(space))
-            .count();
+        let held = self.sessions.held_by(space);
 
         self.prepare_survey()?;
 

@@ -147,10 +147,7 @@ impl Ledger<'_> {
 
     /// How many sessions a space has.
     pub(crate) fn held_in(&self, space: SpaceId) -> usize {
-        self.sessions
-            .iter()
-            .filter(|session| session.belongs_to(space))
-            .count()
+        self.sessions.held_by(space)
     }
 
     /// Counts what each user has: sessions, saved ones included, what is kept for it, and what is

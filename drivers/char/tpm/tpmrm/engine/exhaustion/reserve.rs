@@ -117,6 +117,20 @@ impl Engine {
         self.set_reservation(space, count)
     }
 
+    /// A client has saved a session, which is the space's no longer. If its number was reserved, it
+    /// is not any more: else the space could have one more for each that it saves.
+    pub(crate) fn session_given_away(&mut self, space: SpaceId) {
+        let held = self.sessions.held_by(space);
+
+        if let Some(space) = self.spaces.get_mut(space) {
+            let standing = space.standing_mut();
+
+            if held < standing.reserved() {
+                standing.reserve(standing.reserved().saturating_sub(1));
+            }
+        }
+    }
+
     fn set_reservation(&mut self, space: SpaceId, count: usize) -> Result<Progress> {
         self.spaces
             .get_mut(space)

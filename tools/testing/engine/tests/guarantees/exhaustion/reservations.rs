@@ -44,6 +44,33 @@ fn g7_only_who_loses_nothing_can_reserve() {
 }
 
 #[test]
+fn g7_a_number_that_is_saved_into_a_file_is_not_reserved_any_more() {
+    let rig = numbers(3);
+    let a = sure(&rig, ALICE);
+    rig.reserve(&a, 3).unwrap();
+    let session = a.start(Kind::Policy).unwrap();
+    a.save(session.handle).unwrap();
+    assert_eq!(rig.reserved(&a), 2);
+    a.start(Kind::Policy).unwrap();
+    a.start(Kind::Policy).unwrap();
+    // What is left is the kernel's.
+    waits(&a);
+    assert_eq!(active(&rig), 3);
+}
+
+#[test]
+fn g7_what_is_saved_beyond_the_reservation_takes_nothing_from_it() {
+    let rig = numbers(6);
+    let a = sure(&rig, ALICE);
+    rig.reserve(&a, 2).unwrap();
+    let sessions: Vec<_> = (0..3).map(|_| a.start(Kind::Policy).unwrap()).collect();
+    a.save(sessions[0].handle).unwrap();
+    assert_eq!(rig.reserved(&a), 2);
+    a.save(sessions[1].handle).unwrap();
+    assert_eq!(rig.reserved(&a), 1);
+}
+
+#[test]
 fn g7_more_than_there_can_ever_be_is_refused_at_once() {
     let rig = numbers(4);
     let a = sure(&rig, ALICE);
