@@ -17,6 +17,9 @@ pub(crate) struct Charge(*mut bindings::mem_cgroup);
 // SAFETY: Any thread may charge memory to a group and give a reference to it back.
 unsafe impl Send for Charge {}
 
+// SAFETY: What `&Charge` offers is charging to the group, which any thread may do.
+unsafe impl Sync for Charge {}
+
 impl Charge {
     /// The group of the calling task.
     pub(crate) fn current() -> Self {

@@ -87,6 +87,8 @@ pub(crate) enum Mode {
 pub(crate) struct Client {
     manager: Arc<Service>,
     user: UserId,
+    /// The task that opened the descriptor, for memory that is allocated when others use the chip.
+    payer: Charge,
     #[pin]
     inner: Mutex<Inner>,
     /// Told about every change: those who wait for a response or a session, and those who poll.
@@ -113,6 +115,7 @@ impl Client {
             pin_init!(Self {
                 manager,
                 user,
+                payer: Charge::current(),
                 inner <- new_mutex!(Inner::new(), "tpmrm_client"),
                 changed <- new_condvar!("tpmrm_client"),
                 pollers <- WaitQueue::new(c"tpmrm_client_pollers", static_lock_class!()),

@@ -37,6 +37,7 @@ pub struct Recorder {
     ordinal: usize,
     record: Arc<Record>,
     ears: Mutex<Ears>,
+    paid: Mutex<usize>,
 }
 
 impl Recorder {
@@ -46,6 +47,7 @@ impl Recorder {
             ordinal,
             record,
             ears: Mutex::default(),
+            paid: Mutex::default(),
         }
     }
 
@@ -64,6 +66,11 @@ impl Recorder {
         self.ears.lock().expect("nobody panics here").is_called
     }
 
+    /// How often it paid for something that others caused, or nobody.
+    pub fn paid(&self) -> usize {
+        *self.paid.lock().expect("nobody panics here")
+    }
+
     /// The client comes.
     pub fn answer(&self) {
         self.ears.lock().expect("nobody panics here").is_called = false;
@@ -71,6 +78,11 @@ impl Recorder {
 }
 
 impl Bell for Recorder {
+    fn pay(&self, work: &mut dyn FnMut()) {
+        *self.paid.lock().expect("nobody panics here") += 1;
+        work();
+    }
+
     fn ring(&self, news: News) {
         let mut ears = self.ears.lock().expect("nobody panics here");
         ears.news.push(news);

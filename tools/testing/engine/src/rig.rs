@@ -52,6 +52,11 @@ pub struct Space<'r> {
 }
 
 impl Space<'_> {
+    /// How often it paid for memory when another used the TPM, or nobody.
+    pub fn paid(&self) -> usize {
+        self.bell.paid()
+    }
+
     /// What the engine knows it by.
     pub fn id(&self) -> SpaceId {
         self.id

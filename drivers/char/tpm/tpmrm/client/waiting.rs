@@ -31,13 +31,17 @@ use kernel::{
     },
 };
 
-/// What the engine rings. The space holds it, and so the client, until [`Client::release`] closes
+/// What the engine rings, and who pays. The space holds it, and so the client, until [`Client::release`] closes
 /// the space.
 pub(super) struct Doorbell(pub(super) Arc<Client>);
 
 impl Bell for Doorbell {
     fn ring(&self, news: News) {
         Client::hear(self.0.as_arc_borrow(), news);
+    }
+
+    fn pay(&self, work: &mut dyn FnMut()) {
+        self.0.payer.scope(work);
     }
 }
 

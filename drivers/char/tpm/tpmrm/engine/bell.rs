@@ -18,8 +18,8 @@ pub enum News {
     Closed,
 }
 
-/// Tells one client. It is called while the engine is locked, so it must not come back to it, and
-/// it must not take long.
+/// Tells one client, and lets it pay. It is called while the engine is locked, so it must not come
+/// back to it, and it must not take long.
 pub trait Bell: Send + Sync {
     /// Tells the client `news`; it may have been told the same before.
     #[cfg_attr(
@@ -27,4 +27,7 @@ pub trait Bell: Send + Sync {
         allow(dead_code, reason = "without that nobody is told anything")
     )]
     fn ring(&self, news: News);
+
+    /// Does `work` at the client's charge: what it allocates and has accounted is the client's.
+    fn pay(&self, work: &mut dyn FnMut());
 }

@@ -2,7 +2,7 @@
 
 //! What could not be done when a command ended is tried again, also when no other command comes
 //! (G8, G9): flushing what nobody wants any more, looking for what was made without an answer, and
-//! taking out what did not want to leave.
+//! taking out what did not want to leave, and giving back memory.
 
 use crate::engine::{
     clock::{
@@ -83,6 +83,6 @@ impl Engine {
 
         let is_to_be_empty = self.quiet == Quiet::Over || self.residence() == Barrier::Absent;
 
-        is_littered || (is_to_be_empty && !self.is_vacant())
+        is_littered || !self.roomy.is_empty() || (is_to_be_empty && !self.is_vacant())
     }
 }

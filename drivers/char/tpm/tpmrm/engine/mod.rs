@@ -49,6 +49,7 @@ mod refusal;
 mod reread;
 mod residency;
 mod rhythm;
+mod roomy;
 #[cfg(any(test, CONFIG_TCG_TPM_RM_KUNIT_TEST))]
 pub(crate) mod selftest;
 mod session;
@@ -118,6 +119,7 @@ use self::{
     },
     reread::Doubts,
     residency::Room,
+    roomy::Roomy,
     sessions::Sessions,
     slots::Slots,
     spaces::Spaces,
@@ -183,6 +185,7 @@ pub struct Engine {
     spaces: Spaces,
     sessions: Sessions,
     slots: Slots,
+    roomy: Roomy,
     /// Decides what stays loaded.
     barrier: Barrier,
     idle: Span,
@@ -225,6 +228,7 @@ impl Engine {
             spaces: Spaces::new(),
             sessions: Sessions::new(),
             slots: Slots::new(),
+            roomy: Roomy::new(),
             barrier: Barrier::Absent,
             idle: vacate::IDLE,
             last_command: clock.now(),
@@ -352,9 +356,6 @@ impl Engine {
         self.tidy(tpm);
         let outcome = self.start_or_dispatch(tpm, space, command, message);
         self.tidy(tpm);
-        if let Some(space) = self.spaces.get_mut(space) {
-            space.trim();
-        }
         self.serve_queue(tpm);
         self.keep_young(tpm);
 

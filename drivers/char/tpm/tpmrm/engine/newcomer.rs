@@ -50,6 +50,7 @@ impl Engine {
         message: &Message,
     ) -> Outcome<Newcomer> {
         self.slots.reserve()?;
+        self.roomy.reserve(self.slots.iter().count())?;
         if !command.attributes.has_response_handle() {
             return Ok(Newcomer::Nobody);
         }

@@ -42,15 +42,8 @@ pub(crate) struct Space {
     next: VirtualHandle,
     /// In the order of their handles.
     objects: KVec<Entry>,
-    surplus: Surplus,
-}
-
-/// Whether there are contexts in more memory than they need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Surplus {
-    None,
-    /// Entered when an object was saved, which may be for somebody else.
-    Possible,
+    /// Who pays for it.
+    payer: Arc<dyn Bell>,
 }
 
 impl Space {
@@ -58,10 +51,10 @@ impl Space {
     pub(crate) fn new(user: UserId, bell: Arc<dyn Bell>) -> Self {
         Self {
             user,
-            standing: Standing::new(bell),
+            standing: Standing::new(bell.clone()),
             next: VirtualHandle::FIRST,
             objects: KVec::new(),
-            surplus: Surplus::None,
+            payer: bell,
         }
     }
 
@@ -102,21 +95,15 @@ impl Space {
         self.objects.get_mut(index).map(|entry| &mut entry.object)
     }
 
-    /// An object was saved.
-    pub(crate) fn note_save(&mut self) {
-        self.surplus = Surplus::Possible;
-    }
+    /// Gives back memory that the context of an object does not need. When there is none for a
+    /// copy, it stays as it is.
+    pub(crate) fn trim(&mut self, handle: VirtualHandle) {
+        let payer = self.payer.clone();
 
-    /// Gives back memory that contexts do not need. What cannot be given back now is next time.
-    pub(crate) fn trim(&mut self) {
-        if self.surplus == Surplus::None {
-            return;
-        }
-        self.surplus = Surplus::None;
-        for entry in self.objects.iter_mut() {
-            if entry.object.trim().is_err() {
-                self.surplus = Surplus::Possible;
-            }
+        if let Some(object) = self.find_mut(handle) {
+            payer.pay(&mut || {
+                let _ = object.trim();
+            });
         }
     }
 

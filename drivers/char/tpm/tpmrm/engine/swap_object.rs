@@ -147,12 +147,10 @@ impl Engine {
     fn object_saved(&mut self, id: ObjectId, kind: ObjectKind) {
         let context = self.courier.context();
 
-        if let Some(space) = self.spaces.get_mut(id.space) {
-            space.note_save();
-            if let Some(object) = space.find_mut(id.handle) {
-                if object.saved(kind, context).is_err() {
-                    object.lose();
-                }
+        if let Some(object) = self.spaces.object_mut(id) {
+            match object.saved(kind, context) {
+                Ok(()) => self.roomy.add(id),
+                Err(_) => object.lose(),
             }
         }
     }

@@ -54,6 +54,7 @@ impl Engine {
 
         self.evict_objects(tpm, fate);
         self.evict_sessions(tpm, fate);
+        self.trim_contexts();
         self.plan_chores();
     }
 

@@ -69,6 +69,7 @@ impl Engine {
             Counters::add(&mut self.counters.barriers);
             self.watch.note(Event::Barrier);
             self.empty(tpm, Urgency::MustLeave);
+            self.plan_chores();
         }
     }
 
@@ -78,13 +79,14 @@ impl Engine {
         if !self.is_vacant() {
             Counters::add(&mut self.counters.rests);
             self.empty(tpm, self.barrier.urgency());
+            self.trim_contexts();
+            self.plan_chores();
         }
     }
 
     fn empty(&mut self, tpm: &mut dyn Tpm, urgency: Urgency) {
         self.evict_objects(tpm, |_| Fate::Leaves(urgency));
         self.evict_sessions(tpm, |_| Fate::Leaves(urgency));
-        self.plan_chores();
     }
 
     /// Whether nothing of ours is loaded.

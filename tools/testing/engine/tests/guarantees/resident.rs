@@ -216,20 +216,24 @@ fn g9_others_wait_for_no_memory_whatever_there_is_to_save() {
 }
 
 #[test]
-fn g1_memory_that_a_context_does_not_need_is_given_back_by_its_owner() {
+fn g1_memory_that_a_context_does_not_need_is_given_back_and_its_owner_pays() {
     let rig = staying();
     let (a, b) = (rig.open(ALICE), rig.open(BOB));
-    let key = a.mac_key(b"key").unwrap();
-    rig.announce();
-    let before = live_bytes();
-    b.random().unwrap();
-    assert_eq!(live_bytes(), before, "another space pays");
-    a.random().unwrap();
-    assert!(live_bytes() < before, "nothing was given back");
-    let trimmed = live_bytes();
-    a.assert_mac_key(&key, b"key");
-    rig.announce();
-    assert_eq!(live_bytes(), trimmed);
+    // Given back by the next command of anybody, or by nobody's.
+    let ways: [&dyn Fn(); 2] = [&|| b.random().unwrap(), &|| rig.pass(1000)];
+    for (n, way) in ways.iter().enumerate() {
+        let key = a.mac_key(&label("key", n)).unwrap();
+        rig.announce();
+        let before = live_bytes();
+        way();
+        assert!(live_bytes() < before, "nothing was given back");
+        assert_eq!((a.paid(), b.paid()), (n + 1, 0));
+        let trimmed = live_bytes();
+        a.assert_mac_key(&key, &label("key", n));
+        rig.announce();
+        assert_eq!(live_bytes(), trimmed);
+        rig.pass(1000);
+    }
 }
 
 #[test]

@@ -37,6 +37,10 @@ struct Silent;
 
 impl Bell for Silent {
     fn ring(&self, _: News) {}
+
+    fn pay(&self, work: &mut dyn FnMut()) {
+        work();
+    }
 }
 
 /// The two worlds make one in different ways.
