@@ -430,7 +430,6 @@ impl<'r> Program<'r> {
             _ => drop(send(&raw, &commands::random())),
         }
         self.drop_events();
-        self.check_empty();
     }
 
     /// A session of ours may have ended unnoticed. Then a stranger's that gets its number is taken for ours, and
