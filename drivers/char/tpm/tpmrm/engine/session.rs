@@ -194,7 +194,10 @@ impl Session {
 
     /// The session was to be loaded, and there was no answer.
     pub(crate) fn load_unanswered(&mut self) {
-        self.doubt = Doubt::MaybeLoaded;
+        // If there is a newer context, this one was not loaded.
+        if self.doubt == Doubt::None {
+            self.doubt = Doubt::MaybeLoaded;
+        }
     }
 
     /// Whether the TPM may have loaded it without our knowledge. Otherwise what the TPM has loaded

@@ -101,3 +101,25 @@ fn g5_a_number_that_a_lost_response_has_given_again_is_not_taken_for_the_old_ses
     rig.close(b);
     rig.assert_nothing();
 }
+
+/// The newest context is one that nobody has, and then loading an older one was not answered either.
+#[test]
+fn g8_a_session_whose_save_and_whose_load_were_not_answered_is_flushed() {
+    let eio = Fault::After(kernel::error::code::EIO);
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    for codes in [
+        &[cc::CONTEXT_LOAD, cc::CONTEXT_SAVE][..],
+        &[cc::CONTEXT_LOAD],
+    ] {
+        for code in codes {
+            rig.chip.borrow_mut().fail_code(*code, eio);
+        }
+        assert!(a.policy_digest(session.handle).is_err());
+        assert_eq!(rig.chip.borrow_mut().fail_none(), codes.len());
+    }
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.assert_nothing();
+}
