@@ -186,6 +186,7 @@ impl Program<'_> {
                 "G2: {outcome:?} of {events:?}"
             );
         }
+        self.past.lies |= self.hit && is_own && is_success && executed.is_empty();
         self.check_expected(n, command, outcome, expect, &seen);
         if is_own {
             if let Some(event) = executed.first() {
@@ -242,7 +243,7 @@ impl Program<'_> {
 
     /// What the TPM was told to use is what the client's handles mean.
     fn check_named(&mut self, n: usize, parsed: &Parsed, event: &Event) {
-        let disturbed = self.past.faults || self.past.losses;
+        let disturbed = self.past.faults || self.past.losses || self.past.hunger;
         let seat = &mut self.seats[n];
         let handles = parsed.handles.iter().zip(&event.handles);
         let sessions = parsed.sessions.iter().zip(&event.sessions);
@@ -743,7 +744,10 @@ impl Program<'_> {
                 .iter()
                 .any(|f| f.id == *id && f.state == FileState::Raw)
         });
-        assert_eq!(contents, [vec![], vec![], vec![]], "G8: left in the TPM");
+        // Whoever is told that a command has ended something believes it.
+        if !self.past.lies {
+            assert_eq!(contents, [vec![], vec![], vec![]], "G8: left in the TPM");
+        }
     }
 
     /// Nobody waits for longer than was said.

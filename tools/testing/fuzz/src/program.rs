@@ -88,6 +88,10 @@ pub struct Past {
     pub strangers: bool,
     /// A client has the policy `never`, or numbers were reserved.
     pub hoarders: bool,
+    /// Memory was short: what the TPM has could not be listed.
+    pub hunger: bool,
+    /// A response claimed that a command was executed which the TPM had refused.
+    pub lies: bool,
 }
 
 /// All of it.

@@ -581,6 +581,7 @@ impl<'r> Program<'r> {
     fn ask(&mut self, n: usize, command: &[u8], expect: Expect) -> Outcome<Vec<u8>> {
         let expect = self.reconsider(n, command, expect);
         let starve = self.starve.take();
+        self.past.hunger |= starve.is_some();
         let rig = self.rig;
         let outcome = self.with_faults(|this| {
             let space = this.seats[n].space();
