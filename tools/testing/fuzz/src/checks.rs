@@ -148,9 +148,10 @@ impl Program<'_> {
         if expect == Expect::Success && !self.has_room(&parsed) {
             return Expect::Anything;
         }
-        // A space has fewer numbers to choose from than it has lost.
-        let has_lost = !self.seats[n].lost.is_empty();
-        if expect == Expect::Success && parsed.code == cc::START_AUTH_SESSION && has_lost {
+        // A space has fewer numbers to choose from than it has lost; and who saves what he has started within a
+        // reservation is believed to have a number more.
+        let is_special = !self.seats[n].lost.is_empty() || self.past.hoarders;
+        if expect == Expect::Success && parsed.code == cc::START_AUTH_SESSION && is_special {
             return Expect::Anything;
         }
         expect
@@ -609,7 +610,9 @@ impl Program<'_> {
 
     /// Others find nothing of ours, unless it is to stay.
     fn check_empty(&mut self) {
-        if self.setup.resident || self.past.faults {
+        // What could not leave because of strangers leaves with the next command.
+        let is_later = self.past.strangers && !self.commanded;
+        if self.setup.resident || self.past.faults || is_later {
             return;
         }
         let [objects, loaded, saved] = self.rig.chip.borrow().device.contents();

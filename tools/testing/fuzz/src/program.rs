@@ -105,6 +105,8 @@ pub struct Program<'r> {
     pub past: Past,
     /// Whether a fault hit in this step.
     pub hit: bool,
+    /// Whether a client's command has reached the engine in this step.
+    pub commanded: bool,
     /// The faults of the next command.
     pub faults: Vec<(usize, Fault)>,
     /// The allocation of the next command that fails, and whether all later ones do.
@@ -142,6 +144,7 @@ pub fn play(bytes: &[u8]) {
             raw: vec![],
             past: Past::default(),
             hit: false,
+            commanded: false,
             faults: vec![],
             starve: None,
             told: Cell::new(0),

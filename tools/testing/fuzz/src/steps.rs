@@ -36,6 +36,7 @@ impl<'r> Program<'r> {
     /// One step of the program.
     pub fn step(&mut self, input: &mut Input<'_>) {
         let opcode = input.byte();
+        self.commanded = false;
         let n = usize::from(opcode >> 6) % self.seats.len();
         if is_told() {
             eprintln!(
@@ -582,6 +583,7 @@ impl<'r> Program<'r> {
         let expect = self.reconsider(n, command, expect);
         let starve = self.starve.take();
         self.past.hunger |= starve.is_some();
+        self.commanded = true;
         let rig = self.rig;
         let outcome = self.with_faults(|this| {
             let space = this.seats[n].space();
