@@ -27,7 +27,7 @@ WAKE = b'{"execute": "system_wakeup"}\n'
 
 
 class NoBoot(Exception):
-    """The guest's init never spoke, and its kernel did not say why."""
+    """The guest's init never spoke: the kernel did not say why, or died on the way there."""
 
 
 class Guest:
@@ -251,6 +251,9 @@ class Guest:
         if self.options.console:
             with open(self.options.console, "w") as file:
                 file.write(log)
+        # Nothing of ours has run yet. An emulated machine does that once in a while.
+        if self.state == "booting" and self.fatal():
+            raise NoBoot(log)
         reports = report.find(log)
         if reports or self.taints:
             say.line(f"error: the guest's kernel made {len(reports)} reports"
