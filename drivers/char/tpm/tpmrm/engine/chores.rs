@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What could not be done when a command ended is tried again, also when no other command comes
-//! (G8, G9): flushing what nobody wants any more, looking for what was made without an answer, and
+//! (G8, G9): flushing what nobody wants any more, looking for what was made without an answer,
 //! taking out what did not want to leave, and giving back memory.
 
 use crate::engine::{
@@ -42,11 +42,14 @@ impl Chores {
 impl Engine {
     /// Everything was tried: sees whether something is left.
     pub(crate) fn plan_chores(&mut self) {
-        let now = self.clock.now();
-
         if !self.has_chores() {
             self.chores = Chores::NONE;
-        } else if self.chores.due.is_none_or(|due| due <= now) {
+            return;
+        }
+
+        let now = self.clock.now();
+
+        if self.chores.due.is_none_or(|due| due <= now) {
             let pause = self.chores.pause;
 
             self.chores = Chores {

@@ -250,15 +250,16 @@ impl Engine {
         let victim = self.barrier.victim(&mut candidates);
 
         drop(candidates);
-        if let Some(victim) = victim {
-            self.evict(tpm, victim);
+        if let Some(Resident::Object(slot)) = victim {
+            self.evict_object(tpm, slot, self.barrier.urgency());
         }
     }
 
     fn evict_one_session(&mut self, tpm: &mut dyn Tpm, needed: &Names) -> Evicted {
         match self.session_victim(needed) {
             Some(victim) => {
-                self.evict(tpm, Resident::Session(victim));
+                // What cannot be saved stays where it is.
+                let _ = self.save_session(tpm, victim);
                 Evicted::One
             }
             None => Evicted::Nothing,
@@ -280,17 +281,6 @@ impl Engine {
         match self.barrier.victim(&mut candidates)? {
             Resident::Session(victim) => Some(victim),
             Resident::Object(_) => None,
-        }
-    }
-
-    /// Takes something out of the TPM. When that fails, it is tried again by a later command.
-    fn evict(&mut self, tpm: &mut dyn Tpm, resident: Resident) {
-        match resident {
-            Resident::Object(slot) => self.evict_object(tpm, slot, self.barrier.urgency()),
-            Resident::Session(handle) => {
-                // What cannot be saved stays where it is.
-                let _ = self.save_session(tpm, handle);
-            }
         }
     }
 }

@@ -9,18 +9,14 @@ use crate::engine::{
         Policy,
         Resident, //
     },
-    session::{
-        Place,
-        Session, //
-    },
+    session::Place,
     tpm::{
         Neighbours,
         Tpm, //
     },
     wire::handle::{
         HandleGroup,
-        RawHandle,
-        SessionHandle, //
+        RawHandle, //
     },
     Engine,
 };
@@ -137,32 +133,21 @@ impl Engine {
 
     fn settle_sessions(&mut self, tpm: &mut dyn Tpm, listed: &[RawHandle]) {
         for handle in listed.iter().filter_map(|handle| handle.session()) {
-            match self.sessions.find(handle).map(Session::place) {
-                Some(Place::Loaded) => {}
+            match self.sessions.find_mut(handle) {
+                Some(session) if session.place() == Place::Loaded => {}
                 // It was loaded, and we were not told. It leaves with the others.
-                Some(Place::Saved) if self.may_be_loaded(handle) => {
-                    if let Some(session) = self.sessions.find_mut(handle) {
-                        session.loaded();
-                    }
-                }
-                // Ours has ended without our knowledge, and another one has its number.
-                Some(Place::Saved) => {
+                Some(session) if session.may_be_loaded() => session.loaded(),
+                // It is none of ours, or ours has ended without our knowledge, and this is another
+                // one of its number.
+                Some(_) | None => {
                     self.lose_session(handle);
+
                     let flushed = self.courier.flush(tpm, handle);
-                    self.note(flushed);
-                }
-                None => {
-                    let flushed = self.courier.flush(tpm, handle);
+
                     self.note(flushed);
                 }
             }
         }
-    }
-
-    fn may_be_loaded(&self, handle: SessionHandle) -> bool {
-        self.sessions
-            .find(handle)
-            .is_some_and(Session::may_be_loaded)
     }
 
     fn note(&mut self, flushed: Verdict) {
