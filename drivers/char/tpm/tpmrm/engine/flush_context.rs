@@ -10,6 +10,7 @@ use crate::engine::{
         Outcome,
         Refusal, //
     },
+    session::Place,
     spaces::{
         ObjectId,
         SpaceId, //
@@ -57,7 +58,8 @@ impl Engine {
     /// # Errors
     ///
     /// - TPM_RC_REFERENCE_H0 of the resource manager when the session is neither.
-    /// - What the TPM said, and those of the transport; then nothing has changed.
+    /// - What the TPM said; then nothing has changed.
+    /// - Those of the transport; then it may have ended.
     pub(crate) fn flush_client_session(
         &mut self,
         tpm: &mut dyn Tpm,
@@ -71,17 +73,22 @@ impl Engine {
 
         let user = self.spaces.get(space).ok_or(EINVAL)?.user();
         // Under the handle that the TPM gave: a saved session is listed under another type.
-        let handle = self
+        let (handle, place) = self
             .sessions
             .find(handle)
             .filter(|session| session.belongs_to(space) || session.is_detached_of(user))
-            .ok_or(Position::FIRST.refusal())?
-            .handle();
+            .map(|session| (session.handle(), session.place()))
+            .ok_or(Position::FIRST.refusal())?;
 
         match self.flush_session(tpm, handle) {
             Verdict::Done(()) => Ok(message.set_response(ResponseCode::SUCCESS, &[])?),
             Verdict::Refused(code) => Err(Refusal::Response(code)),
-            Verdict::Unknown(error) => Err(error.into()),
+            Verdict::Unknown(error) => {
+                if place == Place::Loaded {
+                    self.session_may_have_ended(tpm, handle);
+                }
+                Err(error.into())
+            }
         }
     }
 }

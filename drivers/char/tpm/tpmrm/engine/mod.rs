@@ -62,6 +62,7 @@ mod swap_object;
 mod swap_session;
 mod tidy;
 mod tpm;
+mod unanswered;
 mod vacate;
 mod wire;
 

@@ -87,8 +87,11 @@ impl Engine {
             Err(error) => Err(error),
         };
 
-        if result.is_err() && command.attributes.has_response_handle() {
-            self.debris = Debris::Suspected;
+        if result.is_err() {
+            self.settle_unanswered(tpm, command, &names);
+            if command.attributes.has_response_handle() {
+                self.debris = Debris::Suspected;
+            }
         }
         result.map_err(Into::into)
     }
@@ -186,7 +189,9 @@ impl Engine {
             }
         }
         if command.attributes.is_extensive() {
-            self.reread_objects(tpm);
+            // Without a list, they are judged when they are evicted.
+            let _ = self.reread_objects(tpm);
+
             self.reread_sessions(tpm);
         }
         if command.attributes.has_response_handle() {

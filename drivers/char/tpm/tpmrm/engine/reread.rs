@@ -91,15 +91,16 @@ impl Engine {
 
     /// Strikes off the loaded objects that the TPM does not have any more. Those that were saved
     /// are judged when they are loaded: only then the TPM tells.
-    pub(crate) fn reread_objects(&mut self, tpm: &mut dyn Tpm) {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::list`]; then nothing has changed.
+    pub(crate) fn reread_objects(&mut self, tpm: &mut dyn Tpm) -> Result {
         if self.slots.iter().next().is_none() {
-            return;
+            return Ok(());
         }
 
-        // Without a list, they are judged when they are evicted.
-        let Ok(found) = self.list(tpm, HandleGroup::Transient) else {
-            return;
-        };
+        let found = self.list(tpm, HandleGroup::Transient)?;
         let is_there = |slot: &Slot| {
             found
                 .iter()
@@ -109,7 +110,7 @@ impl Engine {
         loop {
             let gone = self.slots.iter().find(|slot| !is_there(slot));
             let Some(slot) = gone else {
-                return;
+                return Ok(());
             };
 
             self.slots.remove(slot.physical);
@@ -130,7 +131,8 @@ impl Engine {
         if names.objects().next().is_some() {
             let before = self.slots.iter().count();
 
-            self.reread_objects(tpm);
+            let _ = self.reread_objects(tpm);
+
             if self.slots.iter().count() < before {
                 found = Found::NotAll;
             }

@@ -4,8 +4,8 @@
 
 use crate::lost;
 use harness::chip::Fault;
-use harness::command::Kind;
-use harness::rig::{Rig, Space, ALICE, BOB};
+use harness::command::{Kind, AUDIT, CONTINUE};
+use harness::rig::{rc as code_of, Rig, Space, ALICE, BOB};
 use harness::tpm::{cc, rc};
 
 /// The TPM has saved the session, and nobody has the context: it is not where it was, and not gone.
@@ -120,6 +120,86 @@ fn g8_a_session_whose_save_and_whose_load_were_not_answered_is_flushed() {
         assert_eq!(rig.chip.borrow_mut().fail_none(), codes.len());
     }
     lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+/// A command that ends what it names was not answered, and neither is the question what is left.
+fn end_without_an_answer(rig: &Rig, code: u32, end: impl FnOnce()) {
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_code(code, Fault::After(kernel::error::code::EIO));
+        chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+    }
+    end();
+    rig.chip.borrow_mut().fail_none();
+}
+
+/// The TPM has given the handle of an object that ended to another one, and both answers were lost.
+#[test]
+fn g5_an_object_that_may_have_ended_is_not_taken_for_what_came_after_it() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let old = a.hash_start().unwrap();
+    end_without_an_answer(&rig, cc::SEQUENCE_COMPLETE, || {
+        assert!(a.hash_complete(&old, b"").is_err());
+    });
+    let eio = Fault::After(kernel::error::code::EIO);
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::HASH_SEQUENCE_START, eio);
+    assert!(b.hash_start().is_err());
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    assert_eq!(code_of(a.hash_update(&old, b"data")), rc::LOST_H0);
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+/// The same of the number of a session.
+#[test]
+fn g5_a_session_that_may_have_ended_is_not_taken_for_what_came_after_it() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let mut old = a.start(Kind::Hmac).unwrap();
+    let handle = old.handle;
+    end_without_an_answer(&rig, cc::GET_RANDOM, || {
+        assert!(a.audited_random(old.with(AUDIT, b"")).is_err());
+    });
+    let eio = Fault::After(kernel::error::code::EIO);
+    rig.chip.borrow_mut().fail_code(cc::START_AUTH_SESSION, eio);
+    assert!(b.start(Kind::Hmac).is_err());
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    assert_eq!(
+        code_of(a.audited_random(old.with(AUDIT | CONTINUE, b""))),
+        rc::LOST_S0
+    );
+    let _ = a.flush(handle);
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+/// Where the TPM tells that the command was not executed, nothing is lost.
+#[test]
+fn g3_what_an_unanswered_command_has_not_ended_stays() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let sequence = a.hash_start().unwrap();
+    let mut session = a.start(Kind::Hmac).unwrap();
+    let eio = Fault::Before(kernel::error::code::EIO);
+    for code in [cc::SEQUENCE_COMPLETE, cc::GET_RANDOM] {
+        rig.chip.borrow_mut().fail_code(code, eio);
+    }
+    assert!(a.hash_complete(&sequence, b"").is_err());
+    assert!(a.audited_random(session.with(AUDIT, b"")).is_err());
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 2);
+    a.hash_update(&sequence, b"data").unwrap();
+    a.audited_random(session.with(AUDIT | CONTINUE, b""))
+        .unwrap();
     rig.close(a);
     rig.assert_nothing();
 }
