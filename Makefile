@@ -54,6 +54,9 @@ demo: modules
 check:
 	@scripts/check
 
+htmldocs:
+	@scripts/docs
+
 bench: modules
 	@tools/testing/bench/run $(if $(LATENCY),--latency=$(LATENCY))
 
@@ -90,6 +93,7 @@ help:
 #:                         install the module for that kernel
 #: make demo               show the module beside the C driver, in guests
 #: make check              run every check and test
+#: make htmldocs           build the documentation, into build/html
 #: make bench              compare the module with the C driver, tpm2-abrmd and the raw node
 #:   LATENCY=MS            how much longer a slow TPM takes (10)
 #: make torture            torture the module on the debug kernel, which is made first
@@ -109,7 +113,7 @@ help:
 #:
 #: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
 
-.PHONY: all modules modules_install clean checked-kdir rig vm demo check bench torture fuzz coverage mutants \
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check htmldocs bench torture fuzz coverage mutants \
 	prove-the-tests distclean help
 
 endif
