@@ -3,7 +3,7 @@
 //! What may happen in one step.
 
 use crate::books::{File, FileState, Item, Seat, Trust, Wait};
-use crate::commands::{self, is_object, own as compose_own};
+use crate::commands::{self, is_object, is_session, own as compose_own};
 use crate::input::Input;
 use crate::program::Program;
 use crate::tpm::{own, Reset};
@@ -228,7 +228,10 @@ impl<'r> Program<'r> {
                 Some(highest + u32::from(input.byte()))
             }
         };
-        let Some(handle) = handle.filter(|handle| self.seats[n].item(*handle).is_none()) else {
+        // What the TPM was once made to say of other handles is for the TPM to judge.
+        let is_managed = |handle: &u32| is_session(*handle) || is_object(*handle);
+        let is_foreign = |handle: &u32| is_managed(handle) && self.seats[n].item(*handle).is_none();
+        let Some(handle) = handle.filter(is_foreign) else {
             return;
         };
         let (mut handles, mut sessions) = self.names(n, how & 0x10 | 1, input);
