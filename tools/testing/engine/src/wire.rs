@@ -7,6 +7,9 @@ pub fn su(n: usize) -> u32 {
     u32::try_from(n).expect("sizes in tests are small")
 }
 
+/// How much an empty message gets room for: it is filled value by value.
+const ROOM: usize = 128;
+
 /// Appends big-endian values and sized buffers.
 pub trait Put {
     fn u8(self, v: u8) -> Self;
@@ -36,6 +39,9 @@ impl Put for Vec<u8> {
     }
 
     fn bytes(mut self, v: &[u8]) -> Self {
+        if self.capacity() == 0 {
+            self.reserve(ROOM);
+        }
         self.extend_from_slice(v);
         self
     }
