@@ -110,6 +110,7 @@ const COMMANDS: &[(u32, u32, bool)] = &[
     (cc::SEQUENCE_UPDATE, 1, false),
     (cc::SEQUENCE_COMPLETE, 1, false),
     (cc::CLEAR, 1, false),
+    (cc::READ_CLOCK, 0, false),
 ];
 
 /// All commands.
@@ -397,6 +398,7 @@ impl Fake {
                 let n = usize::from(get.u16()).min(32);
                 Ok((None, vec![].sized(&self.random()[..n])))
             }
+            cc::READ_CLOCK => Ok((None, self.contexts.time_info())),
             cc::GET_CAPABILITY => self.capability(get.u32(), get.u32(), get.u32()),
             _ => Err(rc::COMMAND_CODE),
         }

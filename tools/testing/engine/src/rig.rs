@@ -212,6 +212,11 @@ impl<D: Device> Rig<D> {
         self.announces.set(true);
     }
 
+    /// What is loaded stays for so many milliseconds from now on, or not at all.
+    pub fn set_idle(&self, idle: u64) {
+        self.call(|engine, _| engine.set_idle(Span(idle)));
+    }
+
     /// What is loaded in the TPM, looked at without its knowledge: objects, sessions.
     pub fn loaded(&self) -> [Vec<u32>; 2] {
         let peek = Client::new(Box::new(|command| {

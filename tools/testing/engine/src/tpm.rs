@@ -37,6 +37,7 @@ pub mod cc {
     pub const HASH: u32 = 0x17d;
     pub const PCR_READ: u32 = 0x17e;
     pub const POLICY_RESTART: u32 = 0x180;
+    pub const READ_CLOCK: u32 = 0x181;
     pub const HASH_SEQUENCE_START: u32 = 0x186;
     pub const POLICY_GET_DIGEST: u32 = 0x189;
     pub const TEST_PARMS: u32 = 0x18a;

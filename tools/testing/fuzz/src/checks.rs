@@ -102,8 +102,6 @@ impl Program<'_> {
         let possible = self.rig.chip.borrow().neighbours == Neighbours::Possible;
         // What a fault has left there stays, lest it be theirs.
         let strangers = !self.raw.is_empty() || self.past.faults && possible;
-        // What is believed to be loaded since before a reset is found out one after the other.
-        let strangers = strangers || self.setup.resident && self.past.losses;
         let model = &self.setup.model;
         !strangers
             && objects.len() + persistent + usize::from(makes) <= model.object_slots
@@ -652,9 +650,7 @@ impl Program<'_> {
         for item in items.filter(|item| item.trust == Trust::Certain) {
             assert!(active.contains(&item.id), "G3: {item:?} is gone");
         }
-        // Reserving and saving in turns gets around the reserve.
-        let is_simple = !self.past.strangers && !self.past.hoarders;
-        if is_simple && cfg!(feature = "exhaustion") {
+        if !self.past.strangers && cfg!(feature = "exhaustion") {
             let left = self.setup.model.active_sessions - active.len();
             assert!(left >= self.setup.reserve, "G9: {left} numbers are left");
         }

@@ -166,14 +166,8 @@ pub fn play(bytes: &[u8]) {
 
 impl Program<'_> {
     /// Arms up to two faults for the next command.
-    ///
-    /// While things stay loaded, what a lost response has made after a reset that nobody told of may be where
-    /// something of ours was believed to be: nobody can tell the difference, and that is not played.
     pub fn arm(&mut self, input: &mut Input<'_>) {
         let what = input.byte();
-        if self.setup.resident && self.past.losses {
-            return;
-        }
         for n in 0..1 + (what & 1) {
             let at = input.below(8);
             let lies = self.faults.iter().any(|(_, fault)| LIES.contains(fault));

@@ -536,9 +536,6 @@ impl<'r> Program<'r> {
             chip.kernel_session = None;
         }
         self.past.losses = true;
-        if self.setup.resident {
-            self.faults.clear();
-        }
         for seat in &mut self.seats {
             seat.doubt();
             seat.forget_versions();

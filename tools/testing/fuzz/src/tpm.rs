@@ -62,6 +62,7 @@ const COMMANDS: &[(u32, u32, bool)] = &[
     (cc::START_AUTH_SESSION, 2, true),
     (cc::GET_CAPABILITY, 0, false),
     (cc::GET_RANDOM, 0, false),
+    (cc::READ_CLOCK, 0, false),
 ];
 
 const EXTENSIVE: u32 = 1 << 23;
@@ -355,6 +356,7 @@ impl Tpm {
                 self.random = self.random.wrapping_add(1);
                 Ok((None, vec![].sized(&self.random.to_be_bytes())))
             }
+            cc::READ_CLOCK => Ok((None, self.things.time_info())),
             cc::GET_CAPABILITY => {
                 let asked = (|| Some((take.u32()?, take.u32()?, take.u32()?)))();
                 let (capability, first, count) = asked.ok_or(rc::COMMAND_SIZE)?;

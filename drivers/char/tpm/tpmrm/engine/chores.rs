@@ -78,6 +78,7 @@ impl Engine {
 
     fn has_chores(&self) -> bool {
         let is_littered = self.debris == Debris::Suspected
+            || self.era.is_shaken()
             || self.sessions.orphan(|_| true).is_some()
             || self
                 .slots

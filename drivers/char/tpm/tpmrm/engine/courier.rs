@@ -20,6 +20,7 @@ use crate::engine::{
         Tpm, //
     },
     wire::{
+        clock::Resets,
         code::CommandCode,
         context::ContextHeader,
         handle::RawHandle,
@@ -186,6 +187,13 @@ impl Courier {
 
             (reader.u32().ok()? == capability).then_some(())?;
             parse(more, reader)
+        })
+    }
+
+    /// TPM2_ReadClock: how often the TPM was reset.
+    pub(crate) fn read_clock(&mut self, tpm: &mut dyn Tpm) -> Verdict<Resets> {
+        self.send(tpm, CommandCode::READ_CLOCK, &[], |response| {
+            Resets::parse(response.body()).ok()
         })
     }
 

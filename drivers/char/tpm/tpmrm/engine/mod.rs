@@ -31,6 +31,7 @@ mod context_load;
 mod context_save;
 mod counters;
 mod courier;
+mod era;
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 mod exhaustion;
 #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
@@ -111,6 +112,7 @@ use self::{
         Properties, //
     },
     courier::Courier,
+    era::Era,
     exhaustion::Exhaustion,
     get_capability::Question,
     observer::Watch,
@@ -198,6 +200,7 @@ pub struct Engine {
     room: Room,
     debris: Debris,
     doubts: Doubts,
+    era: Era,
     chores: Chores,
     courier: Courier,
     #[cfg_attr(
@@ -223,6 +226,7 @@ impl Engine {
         let properties = Properties::probe(tpm, &mut courier)?;
         let mut this = Self {
             room: Room::new(properties.object_slots, properties.session_slots),
+            era: Era::new(&commands),
             commands,
             properties,
             limits,
@@ -355,6 +359,7 @@ impl Engine {
         Counters::add(&mut self.counters.client);
         // What an earlier command had to leave behind.
         self.tidy(tpm);
+        self.learn_era(tpm);
         let outcome = self.start_or_dispatch(tpm, space, command, message);
         self.tidy(tpm);
         self.serve_queue(tpm);

@@ -6,7 +6,6 @@ use crate::engine::{
     object::Object,
     refusal::Outcome,
     session::Session,
-    slots::Occupant,
     spaces::{
         ObjectId,
         SpaceId, //
@@ -109,8 +108,7 @@ impl Engine {
                     .and_then(|space| space.add(object))
                     .ok_or(EIO)?;
 
-                self.slots
-                    .add(physical, Occupant::Object(ObjectId { space, handle }));
+                self.place_object(physical, ObjectId { space, handle });
                 self.learn_room();
                 message.set_u32_at(HEADER_SIZE, handle.to_wire());
                 Ok(())
@@ -120,6 +118,7 @@ impl Engine {
 
                 let tenure = self.tenure_in(space);
 
+                self.number_given(handle);
                 self.no_stray(handle);
                 self.sessions.add(Session::new(handle, space, room, tenure));
                 self.learn_room();

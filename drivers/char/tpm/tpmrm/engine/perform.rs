@@ -16,7 +16,6 @@ use crate::engine::{
         ObjectId,
         SpaceId, //
     },
-    tidy::Debris,
     tpm::{
         exchange,
         Tpm, //
@@ -90,7 +89,7 @@ impl Engine {
         if result.is_err() {
             self.settle_unanswered(tpm, command, &names);
             if command.attributes.has_response_handle() {
-                self.debris = Debris::Suspected;
+                self.answer_missing();
             }
         }
         result.map_err(Into::into)
@@ -133,6 +132,8 @@ impl Engine {
                 Some(shortage) if left > 1 => {
                     left = left.saturating_sub(1);
                     self.make_room_for(tpm, shortage, names, object_slots(command).max(1));
+                    // If the TPM was reset, most of what is believed to be in the way is not there.
+                    self.recheck(tpm);
                 }
                 None if code == ResponseCode::SUCCESS => {
                     let Some(handle) = self.bad_number(space, command, message) else {
@@ -189,10 +190,7 @@ impl Engine {
             }
         }
         if command.attributes.is_extensive() {
-            // Without a list, they are judged when they are evicted.
-            let _ = self.reread_objects(tpm);
-
-            self.reread_sessions(tpm);
+            self.reread(tpm);
         }
         if command.attributes.has_response_handle() {
             self.welcome(space, newcomer, message)?;

@@ -20,7 +20,8 @@ use crate::engine::{
         capability,
         handle::{
             HandleGroup,
-            RawHandle, //
+            RawHandle,
+            SessionHandle, //
         },
     },
     Engine,
@@ -40,12 +41,13 @@ pub(crate) enum Found {
     NotAll,
 }
 
-/// Whether saved sessions may have ended without our knowledge.
+/// Whether the TPM may have been reset without our knowledge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubts {
     None,
-    /// Entered when the TPM did not have one where we had it; left when it was asked for all.
-    Sessions,
+    /// Entered when the TPM did not have something where we had it, or gave its handle away; left when
+    /// the TPM was asked for all that it has.
+    Reset,
 }
 
 impl Engine {
@@ -157,18 +159,60 @@ impl Engine {
             }
         }
         if found == Found::NotAll {
-            // What is there instead?
+            // What is there instead? And what else is not there?
             self.debris = Debris::Suspected;
+            self.doubts = Doubts::Reset;
         }
         found
     }
 
-    /// Asks for the saved sessions if there is doubt. Not done at once where that arises: it needs
+    /// Asks for all that there is if there is doubt. Not done at once where that arises: it needs
     /// memory, and the commands of others may wait.
-    pub(crate) fn recheck_sessions(&mut self, tpm: &mut dyn Tpm) {
-        if self.doubts == Doubts::Sessions {
-            self.doubts = Doubts::None;
-            self.reread_sessions(tpm);
+    pub(crate) fn recheck(&mut self, tpm: &mut dyn Tpm) {
+        if self.doubts == Doubts::Reset && !self.era.is_shaken() {
+            self.reread(tpm);
+        }
+    }
+
+    /// Strikes off whatever the TPM does not have any more.
+    pub(crate) fn reread(&mut self, tpm: &mut dyn Tpm) {
+        if self.era.is_shaken() {
+            // The lists do not tell what is ours.
+            self.doubts = Doubts::Reset;
+            return;
+        }
+        // Without a list, they are judged when they are evicted.
+        let _ = self.reread_objects(tpm);
+
+        self.reread_loaded_sessions(tpm);
+        self.reread_sessions(tpm);
+        self.doubts = Doubts::None;
+        // From here on the books are right, and a reset that comes later is told from those before.
+        self.era.forget();
+        self.learn_era(tpm);
+    }
+
+    /// Strikes off the loaded sessions that the TPM does not have any more.
+    fn reread_loaded_sessions(&mut self, tpm: &mut dyn Tpm) {
+        if self.sessions.loaded().next().is_none() {
+            return;
+        }
+
+        // Without a list, they are judged when they are saved.
+        let Ok(found) = self.list(tpm, HandleGroup::LoadedSession) else {
+            return;
+        };
+
+        loop {
+            let is_there = |handle: &SessionHandle| {
+                found.iter().any(|listed| listed.session() == Some(*handle))
+            };
+            let gone = self.sessions.loaded().find(|handle| !is_there(handle));
+            let Some(handle) = gone else {
+                return;
+            };
+
+            self.session_is_absent(tpm, handle);
         }
     }
 

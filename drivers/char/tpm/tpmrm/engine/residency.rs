@@ -110,6 +110,10 @@ impl Engine {
         names: &Names,
         message: &mut Message,
     ) -> Outcome {
+        // It may be something else that is there.
+        if self.era.is_shaken() && names.iter().next().is_some() {
+            return Err(Refusal::Errno(EIO));
+        }
         // After a reset that nobody told us of, what is loaded may get a handle under which another
         // was believed to be loaded. Then that one is to be loaded as well.
         for _ in 0..ATTEMPTS {

@@ -28,6 +28,15 @@ pub(crate) enum Occupant {
     Nobody,
 }
 
+/// Whether a handle that the TPM gave away was that of an object: then that has ended without our
+/// knowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Occupied {
+    Yes,
+    No,
+}
+
 /// An object in the TPM.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
@@ -72,11 +81,21 @@ impl Slots {
         self.now
     }
 
-    /// An object was loaded. There must be room for it, by [`Self::reserve`].
-    pub(crate) fn add(&mut self, physical: PhysicalHandle, occupant: Occupant) {
+    /// An object was loaded. There must be room for it, by [`Self::reserve`]. Says whether an object
+    /// was believed to be there.
+    pub(crate) fn add(&mut self, physical: PhysicalHandle, occupant: Occupant) -> Occupied {
+        let is_occupied =
+            |slot: &Slot| slot.physical == physical && matches!(slot.occupant, Occupant::Object(_));
+        let occupied = if self.table.iter().any(is_occupied) {
+            Occupied::Yes
+        } else {
+            Occupied::No
+        };
+
         // The TPM gave the handle away, so that it cannot stand for anything older.
         self.remove(physical);
         drop(self.table.push_within_capacity(Slot { physical, occupant }));
+        occupied
     }
 
     /// The handle of an object in the TPM, if it is loaded. It counts as used.

@@ -13,9 +13,11 @@ use crate::engine::{
     observer::Event,
     policy::Urgency,
     refusal::Refusal,
+    reread::Doubts,
     residency::Failure,
     slots::{
         Occupant,
+        Occupied,
         Slot, //
     },
     spaces::ObjectId,
@@ -63,7 +65,7 @@ impl Engine {
             let code = match self.courier.load(tpm, context) {
                 Verdict::Done(handle) => match handle.loaded_object() {
                     Some(physical) => {
-                        self.slots.add(physical, Occupant::Object(id));
+                        self.place_object(physical, id);
                         self.learn_room();
                         return Ok(physical);
                     }
@@ -86,6 +88,13 @@ impl Engine {
             }
         }
         Err(refusal.into())
+    }
+
+    /// The TPM has given a handle to an object. If another one of ours had it, that has ended.
+    pub(crate) fn place_object(&mut self, physical: PhysicalHandle, id: ObjectId) {
+        if let Occupied::Yes = self.slots.add(physical, Occupant::Object(id)) {
+            self.doubts = Doubts::Reset;
+        }
     }
 
     /// Takes an object out of the TPM; saves it first where that is needed. What cannot be saved
@@ -115,6 +124,9 @@ impl Engine {
     fn save_object(&mut self, tpm: &mut dyn Tpm, id: ObjectId, physical: PhysicalHandle) -> Kept {
         let mut absences: usize = 0;
 
+        if self.era.is_shaken() {
+            return Kept::Unsaved;
+        }
         for _ in 0..ATTEMPTS {
             match self.courier.save(tpm, physical) {
                 Verdict::Done(header) => {
@@ -141,6 +153,7 @@ impl Engine {
 
         self.slots.remove(physical);
         self.debris = Debris::Suspected;
+        self.doubts = Doubts::Reset;
         Kept::Absent
     }
 
@@ -170,7 +183,7 @@ impl Engine {
 
     /// The TPM may have loaded something whose handle we were not told.
     fn unknown_load(&mut self, error: Error) -> Failure {
-        self.debris = Debris::Suspected;
+        self.answer_missing();
         Refusal::Errno(error).into()
     }
 }

@@ -156,6 +156,9 @@ impl Engine {
         if self.sessions.find(handle).map(Session::place) == Some(Place::Saved) {
             return Save::Saved;
         }
+        if self.era.is_shaken() {
+            return Save::Failed;
+        }
         for _ in 0..ATTEMPTS {
             match self.courier.save(tpm, handle) {
                 Verdict::Done(header) => return self.session_saved(tpm, handle, header.sequence),
@@ -196,7 +199,15 @@ impl Engine {
             }
         }
         self.lose_session(handle);
-        self.doubts = Doubts::Sessions;
+        self.doubts = Doubts::Reset;
+    }
+
+    /// The TPM has given a number to a new session. If another one of ours had it, that has ended.
+    pub(crate) fn number_given(&mut self, handle: SessionHandle) {
+        if self.sessions.find(handle).is_some() {
+            self.lose_session(handle);
+            self.doubts = Doubts::Reset;
+        }
     }
 
     fn session_saved(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle, sequence: u64) -> Save {

@@ -34,10 +34,11 @@ impl Engine {
     /// Takes out of the TPM what the policy does not want to stay, and what nobody wants any more.
     /// Costs nothing when there is nothing to do; what fails is left for the next time.
     pub(crate) fn tidy(&mut self, tpm: &mut dyn Tpm) {
+        self.settle_era(tpm);
         if self.debris == Debris::Suspected {
             self.clear_debris(tpm);
         }
-        self.recheck_sessions(tpm);
+        self.recheck(tpm);
         self.flush_orphans(tpm);
 
         let (residence, barrier) = (self.residence(), self.barrier);

@@ -16,6 +16,7 @@ use crate::engine::{
         Target, //
     },
     object::State,
+    reread::Doubts,
     slots::Occupant,
     spaces::ObjectId,
     tidy::Debris,
@@ -55,7 +56,7 @@ impl Engine {
     ) {
         if command.attributes.is_extensive() {
             self.objects_may_have_ended(tpm, Reach::All);
-            self.reread_sessions(tpm);
+            self.doubts = Doubts::Reset;
         } else if command.attributes.flushes_named() {
             self.objects_may_have_ended(tpm, Reach::Named(names));
         }

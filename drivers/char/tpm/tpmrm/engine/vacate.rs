@@ -38,7 +38,9 @@ impl Engine {
     /// not.
     pub fn set_barrier(&mut self, tpm: &mut dyn Tpm, barrier: Barrier) {
         self.barrier = barrier;
+        self.era.forget();
         self.outsider_comes();
+        self.learn_era(tpm);
         if barrier == Barrier::Absent {
             self.vacate(tpm);
         }
@@ -46,11 +48,24 @@ impl Engine {
 
     /// Says how long what is loaded stays when no command comes; nothing stays when that is 0.
     pub fn set_idle(&mut self, idle: Span) {
+        if self.idle == Span(0) {
+            // The TPM may have slept, which it counts.
+            self.era.forget();
+        }
         self.idle = idle;
     }
 
     /// Whether anything stays loaded when a command has ended.
     pub(crate) fn residence(&self) -> Barrier {
+        if self.era.is_known() {
+            self.wish()
+        } else {
+            Barrier::Absent
+        }
+    }
+
+    /// The same, as far as it is a matter of wishes.
+    pub(crate) fn wish(&self) -> Barrier {
         if self.idle == Span(0) {
             Barrier::Absent
         } else {
@@ -85,6 +100,8 @@ impl Engine {
     }
 
     fn empty(&mut self, tpm: &mut dyn Tpm, urgency: Urgency) {
+        // If the TPM was reset, what is saved now would be something else.
+        self.settle_era(tpm);
         self.evict_objects(tpm, |_| Fate::Leaves(urgency));
         self.evict_sessions(tpm, |_| Fate::Leaves(urgency));
     }
@@ -97,7 +114,7 @@ impl Engine {
     /// Does what is due because nothing has happened for a while, or because it was waited for.
     pub fn attend(&mut self, tpm: &mut dyn Tpm) {
         self.begin_visit();
-        self.recheck_sessions(tpm);
+        self.recheck(tpm);
         self.do_chores(tpm);
         if self.idle_at().is_some_and(|at| at <= self.clock.now()) {
             self.quiet = Quiet::Over;

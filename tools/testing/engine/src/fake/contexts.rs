@@ -72,6 +72,8 @@ pub struct Contexts {
     /// How often the TPM was reset, and its owner changed: what is saved under another count is worth nothing.
     resets: u64,
     owners: u64,
+    /// resetCount and restartCount: what the TPM says of resets.
+    counts: [u32; 2],
 }
 
 fn index(handle: u32) -> usize {
@@ -96,6 +98,7 @@ impl Contexts {
             last: model.active_sessions - 1,
             resets: 0,
             owners: 0,
+            counts: [1, 0],
         }
     }
 
@@ -127,15 +130,21 @@ impl Contexts {
                 *session = None;
             }
         }
-        if reset == Reset::All {
-            self.resets += 1;
-            self.counter = self.first;
+        let [resets, restarts] = self.counts;
+        match reset {
+            Reset::All => {
+                self.resets += 1;
+                self.counter = self.first;
+                self.counts = [resets + 1, 0];
+            }
+            Reset::Loaded => self.counts = [resets, restarts + 1],
         }
     }
 
     /// The owner changed: what belongs to him is gone, loaded or saved.
     pub fn clear(&mut self) {
         self.owners += 1;
+        self.counts = [0, 0];
         for object in &mut self.objects {
             if object
                 .as_ref()
@@ -144,6 +153,12 @@ impl Contexts {
                 *object = None;
             }
         }
+    }
+
+    /// TPMS_TIME_INFO; no time passes here.
+    pub fn time_info(&self) -> Vec<u8> {
+        let [resets, restarts] = self.counts;
+        vec![].u64(0).u64(0).u32(resets).u32(restarts).u8(1)
     }
 
     /// How many slots are free: of objects, and of loaded sessions.

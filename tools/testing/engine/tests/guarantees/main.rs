@@ -22,6 +22,7 @@ mod memory;
 mod plain;
 mod pressure;
 mod random;
+mod resets;
 mod resident;
 mod sequences;
 mod sessions;

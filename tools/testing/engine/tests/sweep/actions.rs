@@ -2,6 +2,8 @@
 
 //! What clients do. What is not there, since making it failed, is passed over.
 
+use crate::programs::IDLE;
+use crate::run::Residency;
 use crate::trouble::{is_loss, GARBLED};
 use crate::world::{File, Kind, Mishap, State, Who, World};
 use harness::client::{Failure, Object, Outcome};
@@ -497,8 +499,14 @@ impl World<'_> {
 
     /// The system sleeps: the TPM loses what is loaded, but for those whose driver did not know of it.
     pub fn suspend(&mut self) {
+        if self.residency == Residency::Stay {
+            self.rig.set_idle(0);
+        }
         self.others_come();
         self.cut_power(Reset::Loaded);
+        if self.residency == Residency::Stay {
+            self.rig.set_idle(IDLE);
+        }
     }
 }
 

@@ -143,10 +143,11 @@ pub struct World<'r> {
     pub was_cleared: bool,
     /// How many session numbers others may take.
     spare: usize,
-    /// Whether something was made without an answer after a reset that the driver does not know of.
+    /// Whether a handle that is in use was misnamed, or given to strangers, after a reset that the driver does
+    /// not know of.
     is_mixed_up: bool,
     was_reset: bool,
-    residency: Residency,
+    pub residency: Residency,
     /// How many things a client may have without knowing, since it could not read the response.
     pub unread: usize,
 }
@@ -349,8 +350,7 @@ impl<'r> World<'r> {
     }
 
     /// Whether a lost thing may have become another one: it was loaded when the TPM was reset, and while nobody
-    /// knows of that, something that gets its handle was made without an answer. The lists of the TPM do not
-    /// tell one from the other.
+    /// knows of that, a stranger gets its handle, or something of which the TPM has told another handle.
     pub fn may_be_anothers(&self, thing: &Thing) -> bool {
         let was_loaded = self.residency == Residency::Stay;
         self.is_mixed_up && was_loaded && thing.state == State::Lost
@@ -414,11 +414,11 @@ impl<'r> World<'r> {
             sent.code(),
             cc::START_AUTH_SESSION | cc::LOAD_EXTERNAL | cc::HASH_SEQUENCE_START
         );
-        self.is_mixed_up = makes && trouble.executes() && self.was_reset;
         let is_lie = matches!(
             trouble,
             Trouble::Fault(Fault::Handle(_) | Fault::OtherSessionType)
         );
+        self.is_mixed_up = makes && is_lie && self.was_reset;
         // Of what the driver saves it knows what it is.
         if is_lie && (sent.code() != cc::CONTEXT_SAVE || sent.code() == code) {
             self.lied = Some(action);

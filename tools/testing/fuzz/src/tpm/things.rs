@@ -100,6 +100,8 @@ pub struct Things {
     last: usize,
     clears: u32,
     resets: u32,
+    /// resetCount and restartCount: what the TPM says of resets.
+    counts: [u32; 2],
 }
 
 const INDEX: u32 = 0x00ff_ffff;
@@ -127,6 +129,7 @@ impl Things {
             last: model.active_sessions - 1,
             clears: 0,
             resets: 0,
+            counts: [1, 0],
         }
     }
 
@@ -169,18 +172,30 @@ impl Things {
             let stays = |s: &Session| reset == Reset::Loaded && !matches!(s.place, Place::Loaded);
             *session = session.filter(stays);
         }
-        if reset == Reset::All {
-            self.resets += 1;
-            self.counter = 1;
+        let [resets, restarts] = self.counts;
+        match reset {
+            Reset::All => {
+                self.resets += 1;
+                self.counter = 1;
+                self.counts = [resets + 1, 0];
+            }
+            Reset::Loaded => self.counts = [resets, restarts + 1],
         }
     }
 
     /// Ends what is mortal, also where it is saved.
     pub fn clear(&mut self) {
         self.clears += 1;
+        self.counts = [0, 0];
         for object in &mut self.objects {
             *object = object.filter(|object| object.kind != Kind::Mortal);
         }
+    }
+
+    /// TPMS_TIME_INFO; no time passes here.
+    pub fn time_info(&self) -> Vec<u8> {
+        let [resets, restarts] = self.counts;
+        vec![].u64(0).u64(0).u32(resets).u32(restarts).u8(1)
     }
 
     /// `None`: nothing is loaded under this handle. `Some(None)`: it names nothing that moves.

@@ -53,8 +53,7 @@ impl Engine {
             .u32_at(HEADER_SIZE)
             .and_then(|handle| RawHandle::from_wire(handle).session())?;
 
-        // If we have a session of that number, it has ended without our knowledge.
-        self.lose_session(handle);
+        self.number_given(handle);
         self.spaces.has_lost(space, handle).then_some(handle)
     }
 
@@ -101,7 +100,7 @@ impl Engine {
             }
             match self.courier.start_session(tpm) {
                 Verdict::Done(handle) => {
-                    self.lose_session(handle);
+                    self.number_given(handle);
                     self.set_aside(tpm, handle)?;
                 }
                 // All numbers are taken now, the bad ones too.
@@ -111,7 +110,7 @@ impl Engine {
                     None => return Err(Refusal::Response(code)),
                 },
                 Verdict::Unknown(error) => {
-                    self.debris = Debris::Suspected;
+                    self.answer_missing();
                     return Err(error.into());
                 }
             }

@@ -19,6 +19,8 @@ impl CommandCode {
     pub(crate) const START_AUTH_SESSION: Self = Self(0x176);
     /// TPM_CC_GetCapability.
     pub(crate) const GET_CAPABILITY: Self = Self(0x17a);
+    /// TPM_CC_ReadClock.
+    pub(crate) const READ_CLOCK: Self = Self(0x181);
 
     /// The code that a command carries.
     pub(crate) const fn from_wire(code: u32) -> Self {

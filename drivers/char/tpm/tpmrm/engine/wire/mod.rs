@@ -9,6 +9,7 @@
 pub(crate) mod algorithm;
 pub(crate) mod attributes;
 pub(crate) mod capability;
+pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod command;
 pub(crate) mod context;

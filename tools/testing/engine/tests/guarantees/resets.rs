@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Resets that nobody tells of, while contexts stay: a handle of what was loaded never comes to mean what was
+//! made since without an answer (G5), and what is loaded is not given up without need (G3).
+
+use crate::{count, lost};
+use harness::chip::Fault;
+use harness::command::Kind;
+use harness::fake::{Fake, Model, Numbers, Reset};
+use harness::rig::{errno, Rig, ALICE, BOB};
+use harness::tpm::{cc, rc};
+use kernel::error::code::EIO;
+
+const IDLE: u64 = 1000;
+const LOST: Fault = Fault::After(EIO);
+const RESETS: [Reset; 2] = [Reset::All, Reset::Loaded];
+
+fn staying(model: Model) -> Rig<Fake> {
+    let rig = Rig::over(Fake::new(model), Default::default());
+    rig.let_stay(IDLE);
+    rig
+}
+
+fn reset(rig: &Rig<Fake>, reset: Reset) {
+    rig.chip.borrow_mut().device.reset(reset);
+}
+
+#[test]
+fn g5_a_session_that_was_started_without_an_answer_after_a_reset_is_nobodys() {
+    for kind in RESETS {
+        let rig = staying(Model::default());
+        let (a, b) = (rig.open(ALICE), rig.open(BOB));
+        let session = a.start(Kind::Policy).unwrap();
+        reset(&rig, kind);
+        let (started, hit) = rig.faulty(0, LOST, || b.start(Kind::Policy));
+        assert!(started.is_err() && hit);
+        lost(a.policy_digest(session.handle));
+        rig.close(a);
+        rig.close(b);
+        rig.assert_nothing();
+    }
+}
+
+#[test]
+fn g5_an_object_that_was_made_without_an_answer_after_a_reset_is_nobodys() {
+    for kind in RESETS {
+        let rig = staying(Model::default());
+        let (a, b) = (rig.open(ALICE), rig.open(BOB));
+        let sequence = a.hash_start().unwrap();
+        reset(&rig, kind);
+        let (started, hit) = rig.faulty(0, LOST, || b.hash_start());
+        assert!(started.is_err() && hit);
+        lost(a.hash_update(&sequence, b"of a"));
+        rig.close(a);
+        rig.close(b);
+        rig.assert_nothing();
+    }
+}
+
+/// Its context is outside, and good: only the place in the TPM is not to be trusted.
+#[test]
+fn g3_an_object_that_was_saved_survives_a_resume_and_a_lost_answer() {
+    let rig = staying(Model::default());
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let key = a.mac_key(b"of a").unwrap();
+    // It is saved, and loaded again.
+    rig.raw().random().unwrap();
+    a.read_public(key.handle).unwrap();
+    reset(&rig, Reset::Loaded);
+    let (made, hit) = rig.faulty(0, LOST, || b.mac_key(b"of b"));
+    assert!(made.is_err() && hit);
+    assert_eq!(a.read_public(key.handle).unwrap(), key.name);
+}
+
+#[test]
+fn g3_a_lost_answer_without_a_reset_costs_nothing_but_a_question() {
+    let rig = staying(Model::default());
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    let sequence = a.hash_start().unwrap();
+    let (_, sent) = rig.sent(|| {
+        let (started, hit) = rig.faulty(0, LOST, || b.start(Kind::Policy));
+        assert!(started.is_err() && hit);
+    });
+    assert_eq!(count(&sent, cc::READ_CLOCK), 1, "{sent:?}");
+    a.policy_digest(session.handle).unwrap();
+    a.hash_update(&sequence, b"data").unwrap();
+}
+
+#[test]
+fn g5_nothing_that_is_loaded_is_used_or_saved_before_the_tpm_has_told_of_resets() {
+    for kind in [None, Some(Reset::All)] {
+        let rig = staying(Model::default());
+        let (a, b) = (rig.open(ALICE), rig.open(BOB));
+        let session = a.start(Kind::Policy).unwrap();
+        if let Some(kind) = kind {
+            reset(&rig, kind);
+        }
+        {
+            let mut chip = rig.chip.borrow_mut();
+            chip.fail_nth(0, LOST);
+            chip.fail_code(cc::READ_CLOCK, Fault::Answer(rc::FAILURE));
+        }
+        b.start(Kind::Policy).unwrap_err();
+        let (used, sent) = rig.sent(|| a.policy_digest(session.handle));
+        assert_eq!(errno(used), 5);
+        assert_eq!(count(&sent, cc::POLICY_GET_DIGEST), 0, "{sent:?}");
+        let (_, sent) = rig.sent(|| rig.withdraw());
+        assert_eq!(count(&sent, cc::CONTEXT_SAVE), 0, "{sent:?}");
+        rig.chip.borrow_mut().fail_none();
+        match kind {
+            None => drop(a.policy_digest(session.handle).unwrap()),
+            Some(_) => lost(a.policy_digest(session.handle)),
+        }
+        rig.close(a);
+        rig.close(b);
+        rig.assert_nothing();
+    }
+}
+
+/// TPM2_Clear sets the TPM's counts of resets back, whoever sends it.
+#[test]
+fn g3_a_clear_is_not_taken_for_a_reset() {
+    for is_clients in [true, false] {
+        let rig = staying(Model::default());
+        let (a, b) = (rig.open(ALICE), rig.open(BOB));
+        if is_clients {
+            b.clear().unwrap();
+        } else {
+            rig.raw().clear().unwrap();
+        }
+        let session = a.start(Kind::Policy).unwrap();
+        let (started, hit) = rig.faulty(0, LOST, || b.start(Kind::Policy));
+        assert!(started.is_err() && hit);
+        a.policy_digest(session.handle).unwrap();
+    }
+}
+
+/// A TPM counts how often it was resumed.
+#[test]
+fn g3_a_machine_that_has_slept_is_not_taken_for_a_reset() {
+    let rig = staying(Model::default());
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    rig.set_idle(0);
+    rig.withdraw();
+    reset(&rig, Reset::Loaded);
+    rig.set_idle(IDLE);
+    a.policy_digest(session.handle).unwrap();
+    let (started, hit) = rig.faulty(0, LOST, || b.start(Kind::Policy));
+    assert!(started.is_err() && hit);
+    a.policy_digest(session.handle).unwrap();
+}
+
+/// What is believed to be in the way is found to be gone all at once, not one by one.
+#[test]
+fn g1_no_shortage_shows_after_a_reset_however_much_was_loaded() {
+    let rig = staying(Model {
+        numbers: Numbers::RoundRobin,
+        ..Model::default()
+    });
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    for _ in 0..3 {
+        a.start(Kind::Policy).unwrap();
+    }
+    reset(&rig, Reset::All);
+    for _ in 0..4 {
+        b.start(Kind::Policy).unwrap();
+    }
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
