@@ -86,8 +86,6 @@ pub struct Past {
     pub losses: bool,
     /// Somebody had sessions that the engine did not start.
     pub strangers: bool,
-    /// A client has the policy `never`, or numbers were reserved.
-    pub hoarders: bool,
     /// Memory was short: what the TPM has could not be listed.
     pub hunger: bool,
     /// A response claimed that a command was executed which the TPM had refused.

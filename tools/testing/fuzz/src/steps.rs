@@ -349,7 +349,6 @@ impl<'r> Program<'r> {
             Some(LossPolicy::Never),
         ];
         let policy = input.pick(&policies);
-        self.past.hoarders |= policy == Some(LossPolicy::Never);
         let set = self.rig.set_policy(self.seats[n].space(), policy);
         assert_eq!(set, Ok(()));
         self.observe();
@@ -361,7 +360,6 @@ impl<'r> Program<'r> {
     #[cfg(feature = "exhaustion")]
     fn reserve(&mut self, n: usize, input: &mut Input<'_>) {
         self.ready(n);
-        self.past.hoarders = true;
         let count = input.below(6);
         self.try_reserve(n, count);
     }

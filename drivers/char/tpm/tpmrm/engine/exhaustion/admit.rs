@@ -92,7 +92,7 @@ impl Engine {
         message: &mut Message,
     ) -> Outcome<Progress> {
         for _ in 0..ATTEMPTS {
-            if self.ledger(tpm).reserved_in(space) == 0 {
+            if !self.ledger(tpm).has_reserved(space) {
                 match self.seek_numbers(tpm, space, 1)? {
                     Seek::Found => {}
                     Seek::Waits => return Ok(Progress::Waits),

@@ -9,7 +9,7 @@ use harness::client::{signing_template, Failure};
 use harness::clock::pass;
 use harness::command::{Command, Kind, Session, AUDIT, CONTINUE, EMPTY};
 use harness::engine::{LossPolicy, News};
-use harness::fake::{Fake, Model, Numbers};
+use harness::fake::{Fake, Model, Numbers, Reset};
 use harness::rig::{rc, Rig, Space, ALICE, BOB, CAROL};
 use harness::tpm::{alg, cc, rc, rh};
 use harness::wire::Put;
@@ -277,6 +277,29 @@ fn g5_with_every_number_lost_the_client_is_refused_and_not_confused() {
     let got = handle(rig.start(&a, Kind::Policy)).unwrap();
     assert_eq!(number(got), number(held[2]));
     assert_eq!(active(&rig), 1);
+}
+
+/// What is reserved for it are numbers that it has lost: it waits for others, and is refused in time.
+#[test]
+fn g5_g7_a_reservation_of_lost_numbers_alone_does_not_pass_on_the_tpms_refusal() {
+    let rig = numbers(2);
+    rig.set_terms(harness::engine::Terms {
+        kernel_reserve: 0,
+        ..super::DEFAULT
+    });
+    let a = rig.open(ALICE);
+    rig.set_policy(&a, Some(LossPolicy::Never)).unwrap();
+    rig.reserve(&a, 4).unwrap();
+    let held = hold(&a, 2);
+    rig.chip.borrow_mut().device.reset(Reset::All);
+    for session in &held {
+        crate::lost(a.policy_digest(*session));
+    }
+    hold(&a, 2);
+    let (outcome, waited) = super::taking(|| handle(rig.start(&a, Kind::Policy)));
+    assert_eq!((outcome, waited), (Err(super::REFUSED), super::WAIT));
+    a.flush(held[0]).unwrap();
+    handle(rig.start(&a, Kind::Policy)).unwrap();
 }
 
 #[test]
