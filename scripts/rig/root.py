@@ -12,8 +12,9 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 RECIPE = "1"
 
 
-def packages():
-    with open(os.path.join(HERE, "packages")) as file:
+def packages(path=os.path.join(HERE, "packages")):
+    """The packages that a list names."""
+    with open(path) as file:
         lines = [line.partition("#")[0].strip() for line in file]
     return [line for line in lines if line]
 
