@@ -115,6 +115,7 @@ impl Engine {
     pub fn set_terms(&mut self, terms: Terms) {
         if self.exhaustion.terms != terms {
             self.exhaustion.terms = terms;
+            self.end_lapsed_reservations();
             self.look_at_once();
         }
     }
@@ -131,6 +132,7 @@ impl Engine {
             .ok_or(EINVAL)?
             .standing_mut()
             .set_policy(policy);
+        self.end_lapsed_reservations();
         self.look_at_once();
         Ok(())
     }

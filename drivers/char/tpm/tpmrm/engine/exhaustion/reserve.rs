@@ -131,6 +131,20 @@ impl Engine {
         }
     }
 
+    /// Who may lose sessions from now on has nothing reserved: the numbers go to others, and are not
+    /// his again when he is spared again.
+    pub(crate) fn end_lapsed_reservations(&mut self) {
+        for id in self.exhaustion.reservations.iter() {
+            if let Some(space) = self.spaces.get_mut(id) {
+                let standing = space.standing_mut();
+
+                if standing.policy(&self.exhaustion.terms) != LossPolicy::Never {
+                    standing.reserve(0);
+                }
+            }
+        }
+    }
+
     fn set_reservation(&mut self, space: SpaceId, count: usize) -> Result<Progress> {
         self.spaces
             .get_mut(space)

@@ -265,6 +265,30 @@ fn g7_a_reservation_of_one_who_may_lose_again_holds_nothing_back() {
     assert!(handle(bob.start(Kind::Policy)).is_ok());
 }
 
+/// The numbers have gone to others meanwhile, and the rest is the kernel's.
+#[test]
+fn g9_a_reservation_does_not_come_back_with_the_policy() {
+    let never = Some(LossPolicy::Never);
+    let everybody = |policy| Terms { policy, ..DEFAULT };
+    for by_terms in [false, true] {
+        let rig = numbers(4);
+        let (a, b) = (rig.open(ALICE), rig.open(BOB));
+        let set = |policy: LossPolicy| match by_terms {
+            true => rig.set_terms(everybody(policy)),
+            false => rig.set_policy(&a, Some(policy)).unwrap(),
+        };
+        rig.set_policy(&b, never).unwrap();
+        set(LossPolicy::Never);
+        rig.reserve(&a, 3).unwrap();
+        set(LossPolicy::Fail);
+        let sessions: Vec<_> = (0..4).map(|_| b.start(Kind::Policy).unwrap()).collect();
+        set(LossPolicy::Never);
+        assert_eq!(rig.reserved(&a), 0);
+        waits(&a);
+        assert_eq!(active(&rig), sessions.len());
+    }
+}
+
 #[test]
 fn g7_reserving_leaves_with_a_signal_and_comes_back() {
     let rig = numbers(3);
