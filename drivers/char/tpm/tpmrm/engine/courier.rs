@@ -44,6 +44,10 @@ use kernel::{
 /// trouble, a response that got lost.
 pub(crate) const ATTEMPTS: usize = 4;
 
+/// How often something is loaded for which the TPM has no room: a slot may be missing and the gap
+/// closed, and all of that be so once more when room was made for others meanwhile.
+pub(crate) const LOADS: usize = 6;
+
 /// How often the TPM has to say that something is gone before it is struck off. It costs one
 /// command where everything else would be too late.
 pub(crate) const OPINIONS: usize = 2;

@@ -223,11 +223,11 @@ impl Engine {
             return;
         };
 
-        self.lose_sessions_unless(|session| match session.place() {
-            Place::Saved => found
-                .iter()
-                .any(|handle| handle.session() == Some(session.handle())),
-            Place::Loaded => true,
+        self.lose_sessions_unless(|session| {
+            session.may_be_unlisted()
+                || found
+                    .iter()
+                    .any(|handle| handle.session() == Some(session.handle()))
         });
     }
 }

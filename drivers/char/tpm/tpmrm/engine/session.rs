@@ -206,6 +206,11 @@ impl Session {
         self.doubt != Doubt::None
     }
 
+    /// Whether the TPM need not list it among those that are saved, as it does when it has ended.
+    pub(crate) fn may_be_unlisted(&self) -> bool {
+        self.place == Place::Loaded || self.may_be_loaded()
+    }
+
     /// The session was to be saved, and there was no answer.
     pub(crate) fn save_unanswered(&mut self) {
         self.doubt = Doubt::MaybeSaved;

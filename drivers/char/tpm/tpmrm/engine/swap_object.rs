@@ -6,6 +6,7 @@ use crate::engine::{
     courier::{
         Verdict,
         ATTEMPTS,
+        LOADS,
         OPINIONS, //
     },
     names::Names,
@@ -57,7 +58,7 @@ impl Engine {
         let mut refusal = Refusal::Errno(EIO);
         let mut condemnations: usize = 0;
 
-        for _ in 0..ATTEMPTS {
+        for _ in 0..LOADS {
             let context = match self.spaces.object(id).map(|object| object.state()) {
                 Some(State::Current(context)) => context,
                 Some(State::Stale | State::Lost) | None => return Err(self.lose_object(id)),

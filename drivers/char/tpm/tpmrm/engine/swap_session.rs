@@ -9,6 +9,7 @@ use crate::engine::{
     courier::{
         Verdict,
         ATTEMPTS,
+        LOADS,
         OPINIONS, //
     },
     names::Names,
@@ -52,6 +53,13 @@ pub(crate) enum Save {
     Failed,
 }
 
+/// Whether the TPM has told where a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whereabouts {
+    Told,
+    Untold,
+}
+
 impl Engine {
     /// Has a session in the TPM.
     pub(crate) fn load_session(
@@ -65,7 +73,7 @@ impl Engine {
         if self.sessions.find(handle).map(Session::place) == Some(Place::Saved) {
             self.expect_session(tpm, needed);
         }
-        for _ in 0..ATTEMPTS {
+        for _ in 0..LOADS {
             match self.try_load_session(tpm, handle) {
                 Load::Loaded => return Ok(()),
                 Load::Short(shortage, code) => {
@@ -80,6 +88,8 @@ impl Engine {
 
     /// Tries once to load a session; makes no room.
     pub(crate) fn try_load_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Load {
+        let whereabouts = self.find_out(tpm, handle);
+
         for _ in 0..OPINIONS {
             let Some(session) = self.sessions.find(handle) else {
                 return Load::Failed(Failure::Lost);
@@ -105,8 +115,44 @@ impl Engine {
                 Verdict::Unknown(error) => return self.unknown_session_load(tpm, handle, error),
             }
         }
-        self.session_is_absent(tpm, handle);
-        Load::Failed(Failure::Lost)
+        match whereabouts {
+            Whereabouts::Told => {
+                self.session_is_absent(tpm, handle);
+                Load::Failed(Failure::Lost)
+            }
+            // A context is refused as well when the session is loaded.
+            Whereabouts::Untold => {
+                self.debris = Debris::Suspected;
+                Load::Failed(Refusal::Errno(EIO).into())
+            }
+        }
+    }
+
+    /// Saves a session if a load of it was not answered: if it is loaded, its context is of no use.
+    fn find_out(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Whereabouts {
+        match self.sessions.find(handle) {
+            Some(session) if session.place() == Place::Saved && session.may_be_loaded() => {}
+            _ => return Whereabouts::Told,
+        }
+        match self.courier.save(tpm, handle) {
+            Verdict::Done(header) => {
+                let _ = self.session_saved(tpm, handle, header.sequence);
+                Whereabouts::Told
+            }
+            Verdict::Refused(ResponseCode::CONTEXT_GAP) => {
+                // It could be saved, if the oldest one were not so old.
+                if let Some(session) = self.sessions.find_mut(handle) {
+                    session.loaded();
+                }
+                Whereabouts::Told
+            }
+            Verdict::Refused(code) if code.says_absent() => Whereabouts::Told,
+            Verdict::Refused(_) => Whereabouts::Untold,
+            Verdict::Unknown(_) => {
+                self.save_unanswered(handle);
+                Whereabouts::Untold
+            }
+        }
     }
 
     /// The session may be loaded or not: saving it tells, and makes its context good either way.

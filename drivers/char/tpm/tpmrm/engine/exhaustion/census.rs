@@ -6,7 +6,6 @@
 use crate::engine::{
     courier::Verdict,
     exhaustion::Books,
-    session::Place,
     tpm::Tpm,
     wire::{
         capability,
@@ -118,7 +117,7 @@ impl Engine {
         let now = self.clock.now();
 
         self.lose_sessions_unless(|session| {
-            session.place() == Place::Loaded || is_listed(session.handle())
+            session.may_be_unlisted() || is_listed(session.handle())
         });
         self.exhaustion.strays.retain(is_listed);
         for handle in found.iter().filter_map(|listed| listed.session()) {
