@@ -147,6 +147,13 @@ impl Engine {
 
                         return Err(Sent::Never(refusal));
                     }
+                    if self.sessions.find(handle).is_none() {
+                        // It has ended already, and the number may come again and again.
+                        left = left.saturating_sub(1);
+                        if left == 0 {
+                            return Err(Sent::Never(Refusal::Errno(EIO)));
+                        }
+                    }
                 }
                 _ => return Ok(code),
             }

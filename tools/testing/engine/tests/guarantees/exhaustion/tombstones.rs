@@ -4,7 +4,7 @@
 
 use super::{active, handle, hold, lives, modelled, numbers, rounds, LEASE, RESERVE};
 use crate::count;
-use harness::chip::Sent;
+use harness::chip::{Fault, Sent};
 use harness::client::{signing_template, Failure};
 use harness::clock::pass;
 use harness::command::{Command, Kind, Session, AUDIT, CONTINUE, EMPTY};
@@ -277,6 +277,30 @@ fn g5_with_every_number_lost_the_client_is_refused_and_not_confused() {
     let got = handle(rig.start(&a, Kind::Policy)).unwrap();
     assert_eq!(number(got), number(held[2]));
     assert_eq!(active(&rig), 1);
+}
+
+/// The number that must not be given comes again each time, because no session can be set aside.
+#[test]
+fn g7_a_start_ends_when_whatever_is_set_aside_is_lost() {
+    let rig = numbers(2);
+    let a = rig.open(ALICE);
+    hold(&a, 2);
+    for taker in lose(&rig, &a, 1) {
+        rig.close(taker);
+    }
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_code(cc::CONTEXT_SAVE, Fault::Cut(13));
+        chip.before_nth(1000, Box::new(|_| panic!("it does not end")));
+    }
+    assert_eq!(
+        rig.start(&a, Kind::Policy).map(drop),
+        Err(Failure::Errno(5))
+    );
+    rig.chip.borrow_mut().fail_none();
+    rig.start(&a, Kind::Policy).unwrap();
+    rig.close(a);
+    assert_eq!(active(&rig), 0);
 }
 
 /// What is reserved for it are numbers that it has lost: it waits for others, and is refused in time.
