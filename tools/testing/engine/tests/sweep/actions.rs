@@ -13,7 +13,7 @@ use harness::tpm::{alg, attr, cap, cc, rc, rh};
 use harness::wire::Put;
 
 /// The bits of a response code that name the error, if it is about a parameter.
-const FORMAT_ONE: u32 = 0xbf;
+pub const FORMAT_ONE: u32 = 0xbf;
 
 /// What a policy is extended with.
 const EXTENSION: u32 = cc::SIGN;

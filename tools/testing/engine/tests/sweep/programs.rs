@@ -127,7 +127,7 @@ pub const PROGRAMS: &[Program] = &[
     Program {
         name: "a gap that closes",
         shape: |model| Model {
-            gap: model.gap.min(8),
+            gap: model.gap.min(12),
             ..model
         },
         spare: SPARE,

@@ -73,7 +73,12 @@ impl Play<'_> {
         world.expect(n, trouble);
         (self.program.run)(&mut world);
         match trouble {
-            Trouble::Fault(_) | Trouble::Event(_) => {
+            Trouble::Always(code, _) => {
+                let chip = rig.chip.borrow();
+                let is_reached = chip.log[before..].iter().any(|sent| sent.code() == code);
+                assert!(is_reached, "it was not reached");
+            }
+            Trouble::Fault(_) | Trouble::Pair(..) | Trouble::Event(_) => {
                 let chip = rig.chip.borrow();
                 let (came, should) = (&chip.log[before + n], &course.sent[n]);
                 assert_eq!(came.command, should.command, "it is another transmission");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What goes wrong once, and what a client may be told because of it.
+//! What goes wrong, and what a client may be told because of it.
 
 use harness::chip::Fault;
 use harness::client::Failure;
@@ -19,6 +19,10 @@ const ENOMEM: Failure = Failure::Errno(12);
 pub enum Trouble {
     /// One transmission fails.
     Fault(Fault),
+    /// A transmission fails, and so does the next one.
+    Pair(Fault, Fault),
+    /// Every transmission of this command fails, until the program has ended.
+    Always(u32, Fault),
     /// Something happens to the TPM before a transmission.
     Event(Event),
     /// One allocation fails.
@@ -59,9 +63,31 @@ impl Event {
 }
 
 impl Trouble {
+    /// What becomes of the `n`-th transmission, a command of this code, when the trouble begins at the one `at`.
+    pub fn fault(self, at: usize, n: usize, code: u32) -> Option<Fault> {
+        match self {
+            Trouble::Fault(fault) | Trouble::Pair(fault, _) if n == at => Some(fault),
+            Trouble::Pair(_, fault) if n == at + 1 => Some(fault),
+            Trouble::Always(fails, fault) if code == fails => Some(fault),
+            _ => None,
+        }
+    }
+
     /// Whether a command that was hit may have been executed without an answer.
     pub fn executes(self) -> bool {
-        matches!(self, Trouble::Fault(fault) if fault.executes())
+        match self {
+            Trouble::Fault(fault) | Trouble::Always(_, fault) => fault.executes(),
+            Trouble::Pair(first, second) => first.executes() || second.executes(),
+            Trouble::Event(_) | Trouble::Starved | Trouble::Starving => false,
+        }
+    }
+
+    /// Whether it is transmissions that go wrong.
+    pub fn is_fault(self) -> bool {
+        matches!(
+            self,
+            Trouble::Fault(_) | Trouble::Pair(..) | Trouble::Always(..)
+        )
     }
 
     /// Whether a client may be told so, by a command during which it happened. `own`: what was hit is that
@@ -78,6 +104,12 @@ impl Trouble {
                 failure == Failure::Errno(-e.to_errno())
             }
             Trouble::Fault(_) => failure == EIO || (own == Hit::Own && failure == GARBLED),
+            Trouble::Pair(first, second) => {
+                let says = |fault| Trouble::Fault(fault).may_say(failure, own);
+                says(first) || says(second)
+            }
+            // Where nothing works, nothing is promised but an end.
+            Trouble::Always(..) => true,
             Trouble::Event(_) => false,
             Trouble::Starved | Trouble::Starving => failure == ENOMEM,
         }

@@ -19,6 +19,8 @@ use std::rc::Rc;
 
 /// No action takes more transmissions than this.
 const ENDLESS: usize = 300;
+/// And in a program.
+const ENDLESS_PROGRAM: usize = 10_000;
 
 /// Who does something. Alice has two programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +145,8 @@ pub struct World<'r> {
     pub was_cleared: bool,
     /// How many session numbers others may take.
     spare: usize,
+    /// Whether so much went wrong that anything may be gone.
+    is_nothing_sure: bool,
     /// Whether a handle that is in use was misnamed, or given to strangers, after a reset that the driver does
     /// not know of.
     is_mixed_up: bool,
@@ -169,6 +173,7 @@ impl<'r> World<'r> {
             is_copy_misnamed: false,
             was_cleared: false,
             spare,
+            is_nothing_sure: false,
             is_mixed_up: false,
             was_reset: false,
             residency,
@@ -181,6 +186,16 @@ impl<'r> World<'r> {
         let mut chip = self.rig.chip.borrow_mut();
         match trouble {
             Trouble::Fault(fault) => chip.fail_nth(n, fault),
+            Trouble::Pair(first, second) => {
+                chip.fail_nth(n, first);
+                chip.fail_nth(n + 1, second);
+            }
+            Trouble::Always(code, fault) => {
+                chip.fail_code(code, fault);
+                let is_endless = |_: &mut Fake| panic!("G7: it does not end");
+                chip.before_nth(n + ENDLESS_PROGRAM, Box::new(is_endless));
+                self.is_nothing_sure = true;
+            }
             Trouble::Event(event) => {
                 let (damage, others) = (self.damage.clone(), self.others.clone());
                 let spare = self.spare;
@@ -238,7 +253,9 @@ impl<'r> World<'r> {
         if let Some(old) = self.things.iter().position(is_same) {
             // A session's number comes again when the session has ended. Where lost ones are remembered, it
             // does not when the driver knows of that.
-            let may_come_again = if cfg!(feature = "exhaustion") {
+            let may_come_again = if self.is_nothing_sure {
+                true
+            } else if cfg!(feature = "exhaustion") {
                 matches!(self.things[old].state, State::Doubtful | State::OutOfStep)
             } else {
                 self.state(&self.things[old]) != State::Sure
@@ -261,7 +278,7 @@ impl<'r> World<'r> {
             Kind::Policy(_) | Kind::Hmac(_) => damage.sessions.contains(&number),
         };
         let is_session = matches!(thing.kind, Kind::Policy(_) | Kind::Hmac(_));
-        let taken = self.loser == Some(thing.who) && is_session;
+        let taken = self.loser == Some(thing.who) && is_session || self.is_nothing_sure;
         match thing.state {
             State::Sure if was_there && (damage.everything || hit) => State::Doubtful,
             State::Sure if taken || is_misnamed => State::Doubtful,
@@ -285,7 +302,7 @@ impl<'r> World<'r> {
         let outcome = f(seat, things);
         let hit = self.look(code, before, was_starved);
         let result = outcome.as_ref().map(drop).map_err(|failure| *failure);
-        self.check_answer(code, before, hit, result);
+        self.check_answer(code, before, result);
         if self.was_lied_to() {
             for n in names {
                 if self.things[*n].state == State::Sure {
@@ -314,13 +331,15 @@ impl<'r> World<'r> {
         // Without a list, what the TPM says of what is gone is all that is known.
         // Nor is more known of the number of one's own lost session, where those are not remembered.
         let are_forgotten = cfg!(not(feature = "exhaustion"));
-        let is_unsure = hit.is_some() || self.lied.is_some() || self.is_mixed_up || are_forgotten;
+        let is_known = hit.is_none() && self.lied.is_none() && !self.is_mixed_up;
+        let is_unsure = !is_known || are_forgotten || self.is_nothing_sure;
         let is_named = is_loss(failure) || is_absence(failure) && is_unsure;
         let is_lost = is_named && states.iter().any(|state| *state != State::Sure);
         let is_refused = matches!(failure, Failure::Rc(rc) if rc == rc::AUTH_FAIL + rc::S1)
             && (states.contains(&State::OutOfStep) || are_forgotten && self.unread > 0);
+        let is_told_so = matches!(trouble, Some(Trouble::Always(..))) && hit.is_some();
         assert!(
-            !is_shortage(failure),
+            !is_shortage(failure) || is_told_so,
             "G1: {failure:?} {}",
             self.told(before)
         );
@@ -368,7 +387,13 @@ impl<'r> World<'r> {
 
     /// Whether it is a transmission that goes wrong.
     pub fn is_about_a_fault(&self) -> bool {
-        matches!(self.trouble, Some((_, Trouble::Fault(_))))
+        self.trouble.is_some_and(|(_, trouble)| trouble.is_fault())
+    }
+
+    /// Whether this command always fails.
+    #[cfg(feature = "exhaustion")]
+    pub fn never_works(&self, code: u32) -> bool {
+        matches!(self.trouble, Some((_, Trouble::Always(fails, _))) if fails == code)
     }
 
     /// What was sent since.
@@ -388,7 +413,10 @@ impl<'r> World<'r> {
         self.action += 1;
         let (at, trouble) = self.trouble?;
         let is_now = match trouble {
-            Trouble::Fault(_) | Trouble::Event(_) => (before..log_len).contains(&at),
+            Trouble::Fault(_) | Trouble::Pair(..) | Trouble::Always(..) => {
+                return self.look_at_faults(code, before, action);
+            }
+            Trouble::Event(_) => (before..log_len).contains(&at),
             Trouble::Starved => self.rig.is_starved() && !was_starved,
             Trouble::Starving => self.rig.is_starved(),
         };
@@ -396,14 +424,39 @@ impl<'r> World<'r> {
             return None;
         }
         self.struck = Some(action);
-        if !matches!(trouble, Trouble::Fault(_)) {
-            let is_stranger = matches!(trouble, Trouble::Event(Event::Others | Event::Passers));
-            self.is_mixed_up = is_stranger && (self.was_reset || code == cc::CLEAR);
-            self.others.borrow_mut().are_mixed_up |= self.is_mixed_up;
-            return Some(Hit::Drivers);
+        let is_stranger = matches!(trouble, Trouble::Event(Event::Others | Event::Passers));
+        self.is_mixed_up = is_stranger && (self.was_reset || code == cc::CLEAR);
+        self.others.borrow_mut().are_mixed_up |= self.is_mixed_up;
+        Some(Hit::Drivers)
+    }
+
+    /// The transmissions since `before` that have failed, and how.
+    fn failed(&self, before: usize) -> Vec<(usize, Sent, Fault)> {
+        let Some((at, trouble)) = self.trouble else {
+            return vec![];
+        };
+        let chip = self.rig.chip.borrow();
+        let sent = chip.log.iter().enumerate().skip(before);
+        sent.filter_map(|(n, sent)| Some((n, sent.clone(), trouble.fault(at, n, sent.code())?)))
+            .collect()
+    }
+
+    fn look_at_faults(&mut self, code: u32, before: usize, action: usize) -> Option<Hit> {
+        let failed = self.failed(before);
+        if failed.is_empty() {
+            return None;
         }
-        let sent = self.rig.chip.borrow().log[at].clone();
-        if trouble.executes() && sent.code() == cc::CONTEXT_SAVE {
+        self.struck = Some(action);
+        for (_, sent, fault) in &failed {
+            self.look_at(sent, *fault, code, action);
+        }
+        let is_own = failed.iter().any(|(_, sent, _)| sent.code() == code);
+        Some(if is_own { Hit::Own } else { Hit::Drivers })
+    }
+
+    /// Enters what the fault of a transmission can have destroyed.
+    fn look_at(&mut self, sent: &Sent, fault: Fault, code: u32, action: usize) {
+        if fault.executes() && sent.code() == cc::CONTEXT_SAVE {
             // It left the TPM's memory, and nobody has what was saved.
             let handle = u32::from_be_bytes(sent.command[10..14].try_into().expect("a handle"));
             if handle >> 24 != 0x80 {
@@ -414,25 +467,17 @@ impl<'r> World<'r> {
             sent.code(),
             cc::START_AUTH_SESSION | cc::LOAD_EXTERNAL | cc::HASH_SEQUENCE_START
         );
-        let is_lie = matches!(
-            trouble,
-            Trouble::Fault(Fault::Handle(_) | Fault::OtherSessionType)
-        );
-        self.is_mixed_up = makes && is_lie && self.was_reset;
+        let is_lie = matches!(fault, Fault::Handle(_) | Fault::OtherSessionType);
+        self.is_mixed_up |= makes && is_lie && self.was_reset;
         // Of what the driver saves it knows what it is.
         if is_lie && (sent.code() != cc::CONTEXT_SAVE || sent.code() == code) {
             self.lied = Some(action);
             self.is_copy_misnamed = [sent.code(), code] == [cc::CONTEXT_LOAD; 2];
         }
-        Some(if sent.code() == code {
-            Hit::Own
-        } else {
-            Hit::Drivers
-        })
     }
 
     /// What the TPM has executed is answered with the TPM's answer (G2).
-    fn check_answer(&self, code: u32, before: usize, hit: Option<Hit>, outcome: Outcome) {
+    fn check_answer(&self, code: u32, before: usize, outcome: Outcome) {
         // Those that the driver sends as well: the log does not tell whose they are.
         if matches!(
             code,
@@ -445,8 +490,8 @@ impl<'r> World<'r> {
             return;
         }
         let chip = self.rig.chip.borrow();
-        let at = self.trouble.map(|(at, _)| at);
-        let is_spoilt = |n: usize| hit == Some(Hit::Own) && Some(n) == at;
+        let failed = self.failed(before);
+        let is_spoilt = |n: usize| failed.iter().any(|(at, ..)| *at == n);
         let answer = |(_, sent): &(usize, &Sent)| match sent.rc() {
             Some(code) if is_shortage(Failure::Rc(code)) => None,
             code => code,
