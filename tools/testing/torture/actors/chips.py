@@ -19,6 +19,11 @@ PULLED = {errno.ECANCELED, errno.EIO, errno.ETIME, errno.ENODEV}
 PATIENCE = 240
 
 
+def are_possible():
+    """Whether this machine has software TPMs."""
+    return shutil.which("swtpm") is not None
+
+
 class Chip:
     """A software TPM that is a chip, as soon as it is served."""
 
