@@ -165,7 +165,7 @@ impl AlarmSetting {
 /// Ends the work of an alarm whose setting has ended, and waits for that. Not to be called by the
 /// work itself.
 pub(crate) fn retire(alarm: Arc<Alarm>) {
-    queue::cancel(&alarm);
+    queue::cancel(alarm.manager.queue(), &alarm);
 }
 
 /// How long it is until `time`.

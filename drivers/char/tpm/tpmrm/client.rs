@@ -257,7 +257,7 @@ impl Client {
         let before = mem::replace(&mut inner.state, State::Busy);
         drop(inner);
         drop(before);
-        queue::cancel(&this);
+        queue::cancel(this.manager.queue(), &this);
 
         let space = this.inner.lock().space.take();
 

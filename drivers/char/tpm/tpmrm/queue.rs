@@ -11,6 +11,8 @@ use kernel::{
     prelude::*,
     sync::Arc,
     workqueue::{
+        impl_has_work,
+        new_work,
         HasWork,
         Queue,
         Work,
@@ -18,12 +20,36 @@ use kernel::{
     },
 };
 
+/// Work of nobody.
+///
+/// A workqueue that loses all that is queued while it stands still does not notice that it may go
+/// on: what is queued afterwards is not run (as of Linux 7.3, `pwq_tryinc_nr_active()` takes it for
+/// one that still waits for its turn). So there is always something left.
+#[pin_data]
+struct Rest {
+    #[pin]
+    work: Work<Self>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Rest { self.work }
+}
+
+impl WorkItem for Rest {
+    type Pointer = Arc<Self>;
+
+    fn run(_this: Arc<Self>) {}
+}
+
 /// An ordered workqueue. Dropping it runs what is queued and waits for the end of it.
 ///
 /// # Invariants
 ///
 /// The workqueue is valid, and ours alone.
-pub(crate) struct OrderedQueue(NonNull<kernel::bindings::workqueue_struct>);
+pub(crate) struct OrderedQueue {
+    queue: NonNull<kernel::bindings::workqueue_struct>,
+    rest: Arc<Rest>,
+}
 
 // SAFETY: A workqueue may be used and destroyed by any thread.
 unsafe impl Send for OrderedQueue {}
@@ -38,11 +64,19 @@ impl OrderedQueue {
     ///
     /// `ENOMEM`.
     pub(crate) fn new(name: &CStr) -> Result<Self> {
+        let rest = Arc::pin_init(
+            pin_init!(Rest {
+                work <- new_work!("tpmrm_rest"),
+            }),
+            GFP_KERNEL,
+        )?;
         // SAFETY: `name` is a valid string, and copied.
         let queue = unsafe { bindings::tpmrm_queue_new(name.as_char_ptr()) };
 
+        let queue = NonNull::new(queue).ok_or(ENOMEM)?;
+
         // INVARIANT: The workqueue was just made for us.
-        NonNull::new(queue).map(Self).ok_or(ENOMEM)
+        Ok(Self { queue, rest })
     }
 }
 
@@ -51,22 +85,22 @@ impl Deref for OrderedQueue {
 
     fn deref(&self) -> &Queue {
         // SAFETY: By the type invariant the workqueue is valid, and it is as long as `self`.
-        unsafe { Queue::from_raw(self.0.as_ptr()) }
+        unsafe { Queue::from_raw(self.queue.as_ptr()) }
     }
 }
 
 impl Drop for OrderedQueue {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the workqueue is ours, and nobody else can queue to it.
-        unsafe { bindings::tpmrm_queue_free(self.0.as_ptr()) };
+        unsafe { bindings::tpmrm_queue_free(self.queue.as_ptr()) };
     }
 }
 
-/// Makes sure that the work of `item` is not queued and not running.
+/// Makes sure that the work of `item` is not queued, in `queue`, and not running.
 ///
 /// Work that is only queued will not run any more; for the end of work that runs this waits.
 /// The caller must not let others queue `item` in the meantime, or this says nothing.
-pub(crate) fn cancel<T>(item: &Arc<T>)
+pub(crate) fn cancel<T>(queue: &OrderedQueue, item: &Arc<T>)
 where
     T: WorkItem<Pointer = Arc<T>> + HasWork<T>,
 {
@@ -83,5 +117,8 @@ where
         // SAFETY: The work was queued and will not run. Queueing it turned an `Arc` of the item
         // into a pointer, which `run` would have turned back: that is now for us to do.
         drop(unsafe { Arc::from_raw(this) });
+
+        // When it is queued already, that will do.
+        let _ = queue.enqueue(queue.rest.clone());
     }
 }

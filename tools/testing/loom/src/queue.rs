@@ -26,6 +26,6 @@ impl Deref for OrderedQueue {
     }
 }
 
-pub(crate) fn cancel<T: HasWork>(item: &Arc<T>) {
+pub(crate) fn cancel<T: HasWork>(_: &OrderedQueue, item: &Arc<T>) {
     kernel::workqueue::cancel(item);
 }

@@ -116,11 +116,11 @@ mod tests {
 
         // Whether it has begun to run is a matter of chance: afterwards it has, or never will.
         let _ = queue.enqueue(item.clone());
-        queue::cancel(&item);
+        queue::cancel(&queue, &item);
         let ran = item.ran.load(Relaxed);
 
         // What is not queued can be cancelled too.
-        queue::cancel(&item);
+        queue::cancel(&queue, &item);
         drop(queue);
         assert_eq!(item.ran.load(Relaxed), ran);
         drop(item);
