@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """The machine sleeps, its TPM loses its power, and no client notices."""
 
+import contextlib
 import os
 import signal
 import struct
 
-from harness import expect, foreign, ima, module, scarcity, sleep, tss, users, wire
+from harness import chip, expect, foreign, ima, module, scarcity, sleep, tss, users, wire
 from harness.counters import counters
 from harness.runner import NOTHING, note, test
 from harness.users import ALICE, BOB, CAROL
@@ -14,6 +15,9 @@ from harness.workers import apart, is_over, workers
 ROUNDS = int(os.environ.get("TPMRM_ROUNDS", "3"))
 CLIENTS = 2
 QUEUED = 12
+LATECOMER = "latecomer"
+# Its stages, by their numbers.
+STAGES = ("while it falls asleep", "while the TPM sleeps", "before the TPM is awake", "while it wakes up")
 
 
 def empty(raw, when):
@@ -154,6 +158,69 @@ def g7_who_waits_for_a_session_waits_on():
         writer.has_session()
         for waiter in (first, second):
             waiter.close()
+
+
+@contextlib.contextmanager
+def latecomer():
+    """A module that holds descriptors, and closes them at a stage of the next sleep."""
+    module.load(module.companion(LATECOMER))
+    try:
+        yield
+    finally:
+        module.unload(LATECOMER)
+
+
+def setting(name):
+    return f"/sys/module/{LATECOMER}/parameters/{name}"
+
+
+def leave(tpm):
+    """Closes a descriptor, of which the module has the last reference."""
+    with open(setting("hold"), "w") as file:
+        file.write(str(tpm.fd))
+    tpm.close()
+
+
+def closed():
+    with open(setting("closed")) as file:
+        return int(file.read())
+
+
+def left():
+    """How many objects, loaded and saved sessions the TPM has."""
+    with tss.Tpm(tss.RAW) as raw:
+        return [len(handles) for handles in tss.left_behind(raw).values()]
+
+
+@test(control=NOTHING, limit=300)
+def g3_g8_a_close_at_any_stage_of_the_sleep_leaves_nothing():
+    """Also one after which nobody opens the node, and one with a command that was never executed."""
+    sleep.need()
+    with tss.Tpm() as other, latecomer():
+        stays = [tss.Key(other, b"stays"), tss.Session(other, 9)]
+        for stage, when in enumerate(STAGES):
+            with open(setting("stage"), "w") as file:
+                file.write(str(stage))
+            busy = [tss.Tpm(flags=os.O_NONBLOCK) for _ in range(QUEUED)]
+            holder = tss.Tpm()
+            things = [tss.Key(holder, b"key"), tss.Session(holder, 1), tss.Session(holder, 2), tss.Hash(holder)]
+            things[1].check()
+            for tpm in busy:
+                tpm.write(tss.create_primary(wire.RSA))
+            before = closed()
+            for tpm in (holder, *busy):
+                leave(tpm)
+            sleep.suspend()
+            expect.equal(closed() - before, 1 + QUEUED, f"how many descriptors were closed {when}")
+            with tss.Tpm(flags=os.O_NONBLOCK) as tpm:
+                tpm.write(wire.command(wire.GET_RANDOM, parameters=struct.pack(">H", 8)))
+                expect.equal(expect.awaited(tpm), {"IN"}, "the events after a queued command")
+            # What could not be flushed is flushed a second later, by nobody's command.
+            chip.wait_for(f"an end to what is left after a close {when}", lambda: left() == [0, 0, 1])
+            for thing in stays:
+                thing.check()
+        for thing in stays:
+            thing.flush()
 
 
 @test(control=NOTHING)
