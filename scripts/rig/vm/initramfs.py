@@ -23,9 +23,9 @@ TOP = ("bin", "sbin", "lib", "lib64", "dev", "proc", "root", "run", "sys", "tmp"
 LOADED = re.compile(r"(/\S+) \(0x[0-9a-f]+\)")
 
 
-def make(root, top, folders, image):
+def make(root, top, folders, programs, image):
     """Makes the image of a root that is visible at /guest of the rig's root, and on this machine at top."""
-    paths = [program(top, name) for name in PROGRAMS]
+    paths = [program(top, name) for name in (*PROGRAMS, *programs)]
     for library in glob.glob(LIBRARY, root_dir=top):
         paths += glob.glob(f"{library}/{EXTENSIONS}", root_dir=top)
         folders = [*folders, "/" + library]

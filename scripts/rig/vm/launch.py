@@ -5,7 +5,7 @@ import dataclasses
 import os
 
 from .. import cache, namespace, say, tools
-from .guest import BOOT_LIMIT, FAILED, Guest, NoBoot
+from .guest import FAILED, Guest, NoBoot, boot_limit
 
 # The status by which a guest's namespaces tell that it did not boot.
 NO_BOOT = 254
@@ -18,7 +18,7 @@ def launch(root, lower, options):
         status = namespace.run(lambda: once(root, lower, options))
         if status != NO_BOOT:
             return status
-        say.line(f"the guest did not boot within {BOOT_LIMIT[options.accelerator]} s "
+        say.line(f"the guest did not boot within {boot_limit(options)} s "
                  f"(attempt {attempt} of {ATTEMPTS})")
     return FAILED
 
@@ -46,7 +46,8 @@ def accelerator(root, lower, options):
             say.line("trying KVM with a boot of a few seconds")
             probe = dataclasses.replace(
                 options, command=["true"], directory="/", module="", parameters=[], root="virtiofs", forward=0,
-                tpm_log="", tpm_delay=0.0, tty=False, console="", accelerator="kvm", timeout=BOOT_LIMIT["kvm"])
+                tpm_log="", tpm_delay=0.0, tty=False, console="", accelerator="kvm")
+            probe.timeout = boot_limit(probe)
             works = namespace.run(lambda: quietly(root, lower, probe)) == 0
             with open(answer + ".new", "w") as file:
                 file.write("kvm" if works else "tcg")

@@ -18,8 +18,10 @@ class Options:
     tpm_log: str = ""
     tpm_delay: float = 0.0
     folders: list = dataclasses.field(default_factory=list)
+    programs: list = dataclasses.field(default_factory=list)
     forward: int = 0
     accelerator: str = "tcg"
+    patience: int = 1
     timeout: float = 1800.0
     tty: bool = False
     console: str = ""
