@@ -9,6 +9,7 @@
 #include <linux/tpmrm.h>
 
 #include "barrier.h"
+#include "debugfs.h"
 #include "parameters.h"
 #include "shim.h"
 #include "tracepoints.h"

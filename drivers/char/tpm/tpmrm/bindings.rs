@@ -17,6 +17,7 @@
 
 use kernel::bindings::{
     class,
+    dentry,
     device,
     file_operations,
     inode,

@@ -82,11 +82,16 @@ pub(crate) enum Mode {
     Nonblocking,
 }
 
+/// A process, as the first of all PID namespaces numbers it.
+pub(crate) type Pid = i32;
+
 /// An open descriptor.
 #[pin_data]
 pub(crate) struct Client {
     manager: Arc<Service>,
     user: UserId,
+    /// The process that opened the descriptor, for administrators.
+    process: Pid,
     /// The task that opened the descriptor, for memory that is allocated when others use the chip.
     payer: Charge,
     #[pin]
@@ -105,16 +110,17 @@ impl_has_work! {
 }
 
 impl Client {
-    /// Opens a descriptor for `user`.
+    /// Opens a descriptor for `user`, in `process`.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new(manager: Arc<Service>, user: UserId) -> Result<Arc<Self>> {
+    pub(crate) fn new(manager: Arc<Service>, user: UserId, process: Pid) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 manager,
                 user,
+                process,
                 payer: Charge::current(),
                 inner <- new_mutex!(Inner::new(), "tpmrm_client"),
                 changed <- new_condvar!("tpmrm_client"),

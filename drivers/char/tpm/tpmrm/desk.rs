@@ -129,6 +129,8 @@ impl DerefMut for AtDesk<'_> {
 
 impl Drop for AtDesk<'_> {
     fn drop(&mut self) {
+        self.manager.window().show(&self.desk.engine);
+
         // Nobody waits for a chip that is gone.
         let time = if self.manager.is_gone() {
             None

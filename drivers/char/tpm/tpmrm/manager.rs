@@ -9,7 +9,7 @@
 //! 1. [`Turn`], which is waited for with signals;
 //! 2. the lock of the chip, [`Chip::lock`];
 //! 3. the lock of the engine, [`Manager::engine`];
-//! 4. the lock of one descriptor, which the engine's bells take.
+//! 4. the lock of one descriptor, which the engine's bells take, and those of the [`Window`].
 //!
 //! So whoever holds the lock of the chip may take the engine's. That is what everybody who sends a
 //! command to the chip does, when there is a [`barrier`](crate::barrier).
@@ -30,7 +30,6 @@ use crate::{
     engine::{
         Barrier,
         Bell,
-        Counters,
         Engine,
         Message,
         Progress,
@@ -43,7 +42,8 @@ use crate::{
         Turn,
         TurnGuard, //
     },
-    wait::WaitQueue, //
+    wait::WaitQueue,
+    window::Window, //
 };
 use kernel::{
     prelude::*,
@@ -81,6 +81,8 @@ pub(crate) struct Manager {
     /// Told when `gone` becomes true.
     #[pin]
     departure: WaitQueue,
+    #[pin]
+    window: Window,
     chip: Chip,
 }
 
@@ -100,6 +102,7 @@ impl Manager {
                 desk <- new_mutex!(Desk::new(engine), "tpmrm_engine"),
                 gone: Atomic::new(false),
                 departure <- WaitQueue::new(c"tpmrm_departure", static_lock_class!()),
+                window <- Window::new(),
                 chip,
             }),
             GFP_KERNEL,
@@ -218,9 +221,9 @@ impl Manager {
         self.engine().vacate(tpm);
     }
 
-    /// What was done so far.
-    pub(crate) fn counters(&self) -> Counters {
-        self.engine().counters()
+    /// Where others can see how it stands.
+    pub(crate) fn window(&self) -> &Window {
+        &self.window
     }
 
     /// The chip was unplugged: whoever polls or waits is told, and every command from now on
@@ -307,7 +310,12 @@ impl AtWork<'_> {
     /// - `EPIPE` when the chip is gone.
     /// - Those of [`Engine::execute`].
     pub(crate) fn execute(&mut self, space: SpaceId, message: &mut Message) -> Result<Progress> {
+        let window = self.manager.window();
+
+        window.begin(space, message.command());
         let progress = self.engine.execute(&mut self.tpm, space, message);
+
+        window.end();
 
         self.unless_gone(progress)
     }

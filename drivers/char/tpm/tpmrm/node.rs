@@ -151,7 +151,7 @@ unsafe impl Sync for Operations {}
 
 /// What an open descriptor holds on to, so that it is not unloaded.
 #[cfg(MODULE)]
-const OWNER: *mut module = {
+pub(crate) const OWNER: *mut module = {
     #[allow(
         improper_ctypes,
         reason = "some structures are empty in some configurations"
@@ -165,7 +165,7 @@ const OWNER: *mut module = {
 
 /// The kernel itself is never unloaded.
 #[cfg(not(MODULE))]
-const OWNER: *mut module = core::ptr::null_mut();
+pub(crate) const OWNER: *mut module = core::ptr::null_mut();
 
 static OPERATIONS: Operations = Operations(file_operations {
     owner: OWNER,
@@ -190,8 +190,9 @@ unsafe extern "C" fn open(inode: *mut inode, file: *mut file) -> c_int {
     let node = unsafe { NodeId::of_inode(inode) };
     // SAFETY: The VFS hands over a valid file, and no position of it is in use: it has none.
     let opener = unsafe { File::from_raw_file(file) }.cred().euid();
+    let process = kernel::current!().group_leader().pid();
 
-    match registry::open(node, UserId(opener.into_raw().val)) {
+    match registry::open(node, UserId(opener.into_raw().val), process) {
         Ok(client) => {
             // SAFETY: `private_data` of a file that is being opened is the driver's to set.
             unsafe { (*file).private_data = client.into_foreign() };

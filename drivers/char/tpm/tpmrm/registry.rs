@@ -8,9 +8,12 @@
 use crate::{
     barrier::Barrier,
     chip::Chip,
-    client::Client,
+    client::{
+        Client,
+        Pid, //
+    },
     clock::SystemClock,
-    counters::CountersFile,
+    debugfs::ChipFolder,
     engine::{
         Engine,
         Span,
@@ -42,7 +45,8 @@ struct Served {
     takeover: Takeover,
     /// Then the TPM is left empty.
     _barrier: Option<Barrier>,
-    _counters: Option<CountersFile>,
+    /// Nobody is shown anything any more.
+    _folder: Option<ChipFolder>,
 }
 
 impl Served {
@@ -74,12 +78,12 @@ impl Drop for Registry {
     }
 }
 
-/// Opens `node` for `user`.
+/// Opens `node` for `user`, in `process`.
 ///
 /// # Errors
 ///
 /// `ENXIO` when the chip went away while its node was being opened, and those of [`Client::new`].
-pub(crate) fn open(node: NodeId, user: UserId) -> Result<Arc<Client>> {
+pub(crate) fn open(node: NodeId, user: UserId, process: Pid) -> Result<Arc<Client>> {
     let service = SERVED
         .lock()
         .iter()
@@ -88,7 +92,7 @@ pub(crate) fn open(node: NodeId, user: UserId) -> Result<Arc<Client>> {
         .cloned()
         .ok_or(ENXIO)?;
 
-    Client::new(service, user)
+    Client::new(service, user, process)
 }
 
 /// Serves the chip of a node. When that is not possible, the node stays as it is.
@@ -163,7 +167,8 @@ fn serve(chip: Chip) -> Result {
         Span(0) => None,
         _ => barrier(&service),
     };
-    let counters = CountersFile::new(service.manager().clone()).ok();
+    // Whatever comes of it: nobody depends on that.
+    let folder = ChipFolder::new(service.manager()).ok();
     let mut list = SERVED.lock();
 
     // First the memory: the chip has to be in the list as soon as its node can be opened.
@@ -174,7 +179,7 @@ fn serve(chip: Chip) -> Result {
     let served = Served {
         takeover,
         _barrier: barrier,
-        _counters: counters,
+        _folder: folder,
     };
 
     list.push(served, GFP_KERNEL)?;

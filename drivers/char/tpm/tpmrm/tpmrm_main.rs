@@ -13,7 +13,7 @@ mod chip;
 mod class;
 mod client;
 mod clock;
-mod counters;
+mod debugfs;
 mod desk;
 mod discovery;
 mod engine;
@@ -31,9 +31,10 @@ mod sleep;
 mod trace;
 mod turn;
 mod wait;
+mod window;
 
 use crate::{
-    counters::Folder,
+    debugfs::Folder,
     discovery::Discovery,
     registry::Registry,
     sleep::SleepNotifier, //

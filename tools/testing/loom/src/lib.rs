@@ -4,7 +4,7 @@
 //!
 //! `client.rs` (by symbolic links, so that it finds its own folder), `manager.rs`, `desk.rs`, `alarm.rs` and `service.rs` are the module's, with what is in their
 //! folders. What they stand on in the kernel is in this crate, with the names that it has there: a chip that is
-//! a modelled TPM ([`chip`]), the turn, those who poll, the queue, parameters. Tests are in `tests`, and reach
+//! a modelled TPM ([`chip`]), the turn, those who poll, those who look, the queue, parameters. Tests are in `tests`, and reach
 //! all of it through [`rig`].
 
 #![feature(coerce_unsized, unsize)]
@@ -36,3 +36,4 @@ mod service;
 mod sleep;
 mod turn;
 mod wait;
+mod window;

@@ -55,7 +55,7 @@ impl Rig {
 
     /// Opens a descriptor of a user.
     pub fn open(&self, user: u32) -> Descriptor {
-        Descriptor(Client::new(self.service.clone(), UserId(user)).unwrap())
+        Descriptor(Client::new(self.service.clone(), UserId(user), 0).unwrap())
     }
 
     /// How many sessions the TPM has.

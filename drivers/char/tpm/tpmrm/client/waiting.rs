@@ -40,6 +40,10 @@ impl Bell for Doorbell {
         Client::hear(self.0.as_arc_borrow(), news);
     }
 
+    fn process(&self) -> i32 {
+        self.0.process
+    }
+
     fn pay(&self, work: &mut dyn FnMut()) {
         self.0.payer.scope(work);
     }

@@ -28,6 +28,11 @@ pub trait Bell: Send + Sync {
     )]
     fn ring(&self, news: News);
 
+    /// The process that opened the space, for administrators; 0 if that is unknown.
+    fn process(&self) -> i32 {
+        0
+    }
+
     /// Does `work` at the client's charge: what it allocates and has accounted is the client's.
     fn pay(&self, work: &mut dyn FnMut());
 }

@@ -15,6 +15,11 @@ impl Moment {
     pub fn after(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
     }
+
+    /// How long it is from this moment to `later`: nothing, if that was before.
+    pub fn until(self, later: Self) -> Span {
+        Span(later.0.saturating_sub(self.0))
+    }
 }
 
 /// Tells the time.

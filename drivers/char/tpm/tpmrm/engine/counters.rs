@@ -28,6 +28,20 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Nothing was done.
+    pub(crate) const NONE: Self = Self {
+        client: 0,
+        sent: 0,
+        loads: 0,
+        saves: 0,
+        flushes: 0,
+        questions: 0,
+        regaps: 0,
+        barriers: 0,
+        rests: 0,
+        retries: 0,
+    };
+
     /// Counts one more.
     pub(crate) fn add(counter: &mut u64) {
         *counter = counter.saturating_add(1);

@@ -65,6 +65,7 @@ mod tidy;
 mod tpm;
 mod unanswered;
 mod vacate;
+mod view;
 mod wire;
 
 pub use self::{
@@ -78,6 +79,10 @@ pub use self::{
         Span, //
     },
     counters::Counters,
+    exhaustion::{
+        SpaceTerms,
+        WholeTerms, //
+    },
     observer::{
         End,
         Errand,
@@ -92,6 +97,11 @@ pub use self::{
         Neighbours,
         Tpm, //
     },
+    view::{
+        OwnerView,
+        PlaceView,
+        View, //
+    },
     wire::message::{
         Message,
         HEADER_SIZE,
@@ -102,7 +112,8 @@ pub use self::{
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 pub use self::exhaustion::{
     LossPolicy,
-    Terms, //
+    Terms,
+    WaitView, //
 };
 
 use self::{
@@ -357,6 +368,9 @@ impl Engine {
         self.last_command = self.clock.now();
         self.quiet = Quiet::Awaited;
         Counters::add(&mut self.counters.client);
+        if let Some(space) = self.spaces.get_mut(space) {
+            space.count_command();
+        }
         // What an earlier command had to leave behind.
         self.tidy(tpm);
         self.learn_era(tpm);

@@ -13,8 +13,13 @@ use crate::engine::{
         Owner,
         Session, //
     },
+    space::Space,
     spaces::SpaceId,
     tpm::Tpm,
+    view::{
+        Rows,
+        SessionView, //
+    },
     wire::{
         command::Command,
         handle::SessionHandle,
@@ -50,6 +55,14 @@ impl Standing {
         Self
     }
 }
+
+/// There is nothing to tell of session numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WholeTerms {}
+
+/// Nor of a space's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceTerms {}
 
 /// Whether a handle was that of a lost session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +145,16 @@ impl Engine {
     }
 
     pub(crate) fn no_stray(&mut self, _handle: SessionHandle) {}
+
+    pub(crate) fn whole_terms(&self) -> Option<WholeTerms> {
+        None
+    }
+
+    pub(crate) fn space_terms(&self, _id: SpaceId, _space: &Space) -> Option<SpaceTerms> {
+        None
+    }
+
+    pub(crate) fn show_strays(&self, _rows: &mut Rows<SessionView>) {}
 
     pub(crate) fn lose_session(&mut self, handle: SessionHandle) {
         if let Some(Owner::Space(space)) = self.sessions.find(handle).map(Session::owner) {

@@ -5,6 +5,7 @@
 
 use crate::engine::{
     bell::Bell,
+    counters::Counters,
     exhaustion::Standing,
     object::{
         Entry,
@@ -42,6 +43,8 @@ pub(crate) struct Space {
     next: VirtualHandle,
     /// In the order of their handles.
     objects: KVec<Entry>,
+    /// How many commands its client has written.
+    commands: u64,
     /// Who pays for it.
     payer: Arc<dyn Bell>,
 }
@@ -54,6 +57,7 @@ impl Space {
             standing: Standing::new(bell.clone()),
             next: VirtualHandle::FIRST,
             objects: KVec::new(),
+            commands: 0,
             payer: bell,
         }
     }
@@ -61,6 +65,21 @@ impl Space {
     /// Whose space it is.
     pub(crate) fn user(&self) -> UserId {
         self.user
+    }
+
+    /// The process that opened it.
+    pub(crate) fn process(&self) -> i32 {
+        self.payer.process()
+    }
+
+    /// How many commands its client has written.
+    pub(crate) fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    /// Its client has written one more.
+    pub(crate) fn count_command(&mut self) {
+        Counters::add(&mut self.commands);
     }
 
     /// What it may lose and has lost.
@@ -113,6 +132,11 @@ impl Space {
             .iter()
             .filter(|entry| !is_lost(entry))
             .map(|entry| entry.handle)
+    }
+
+    /// How many objects were lost and not flushed.
+    pub(crate) fn lost(&self) -> usize {
+        self.objects.iter().filter(|entry| is_lost(entry)).count()
     }
 
     /// Makes sure that one more object can be added, with `limit` as the most that may be alive.

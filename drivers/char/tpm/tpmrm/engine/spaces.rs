@@ -123,6 +123,16 @@ impl Spaces {
         }
     }
 
+    /// All of them that are open.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SpaceId, &Space)> + '_ {
+        self.table.iter().enumerate().filter_map(|(index, entry)| {
+            let entry = entry.as_ref()?;
+            let serial = entry.serial;
+
+            Some((SpaceId { index, serial }, &entry.space))
+        })
+    }
+
     /// Whether the space has lost a session of this number.
     #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub(crate) fn has_lost(&self, id: SpaceId, handle: SessionHandle) -> bool {

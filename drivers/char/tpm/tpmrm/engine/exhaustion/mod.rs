@@ -24,10 +24,18 @@ mod survey;
 mod tenure;
 mod terms;
 mod victim;
+mod view;
 
-pub use self::terms::{
-    LossPolicy,
-    Terms, //
+pub use self::{
+    terms::{
+        LossPolicy,
+        Terms, //
+    },
+    view::{
+        SpaceTerms,
+        WaitView,
+        WholeTerms, //
+    },
 };
 pub(crate) use self::{
     exchange::Forgotten,

@@ -48,6 +48,15 @@ impl Ticket {
         self.need > 1
     }
 
+    /// When its wait, or what is kept for it, is over; `None` when it is.
+    pub(crate) fn due(&self, lease: Span) -> Option<Moment> {
+        match self.state {
+            State::Waiting | State::Away => Some(self.deadline),
+            State::Granted(since) => Some(since.after(lease)),
+            State::Expired => None,
+        }
+    }
+
     /// Gives back what is kept for it.
     fn give_back(&mut self, state: State) {
         self.kept = 0;
@@ -240,13 +249,7 @@ impl Queue {
 
     /// When the next wait, or the next grant, is over. `None` when nobody waits.
     pub(crate) fn due(&self, lease: Span) -> Option<Moment> {
-        self.tickets()
-            .filter_map(|ticket| match ticket.state {
-                State::Waiting | State::Away => Some(ticket.deadline),
-                State::Granted(since) => Some(since.after(lease)),
-                State::Expired => None,
-            })
-            .min()
+        self.tickets().filter_map(|ticket| ticket.due(lease)).min()
     }
 
     /// Those who wait now, in the order in which they are served, each with its user.

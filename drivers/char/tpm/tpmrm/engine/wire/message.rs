@@ -67,6 +67,11 @@ impl Message {
         self.len
     }
 
+    /// The TPM_CC of the command that the message is; 0 when it is shorter than a header.
+    pub fn command(&self) -> u32 {
+        self.u32_at(SIZE_FIELD.end).unwrap_or_default()
+    }
+
     /// The code of the response that the message is.
     ///
     /// # Errors
