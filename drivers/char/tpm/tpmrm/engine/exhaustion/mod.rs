@@ -26,6 +26,11 @@ mod terms;
 mod victim;
 mod view;
 
+pub(crate) use self::{
+    exchange::Forgotten,
+    standing::Standing,
+    tenure::Tenure, //
+};
 pub use self::{
     terms::{
         LossPolicy,
@@ -36,11 +41,6 @@ pub use self::{
         WaitView,
         WholeTerms, //
     },
-};
-pub(crate) use self::{
-    exchange::Forgotten,
-    standing::Standing,
-    tenure::Tenure, //
 };
 
 use self::{
