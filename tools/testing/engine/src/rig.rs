@@ -7,7 +7,7 @@ use crate::chip::{Chip, Device, Fault, Sent};
 use crate::client::{Client, Failure, Outcome};
 use crate::clock::CLOCK;
 use crate::engine::{
-    Barrier, Counters, Engine, Limits, Message, News, Progress, SpaceId, Span, UserId,
+    Barrier, Counters, Engine, Limits, Message, News, Progress, SpaceId, Span, UserId, View,
 };
 use crate::libtpms::Libtpms;
 use crate::tpm::rh;
@@ -228,6 +228,15 @@ impl<D: Device> Rig<D> {
     /// What the engine has counted.
     pub fn counters(&self) -> Counters {
         self.engine.borrow().counters()
+    }
+
+    /// What an administrator sees who brings room for so many spaces and sessions.
+    pub fn view(&self, spaces: usize, sessions: usize) -> View {
+        let mut view = View::with_room(spaces, sessions).expect("there is memory");
+        let before = fault::allocations();
+        self.engine.borrow().show(&mut view);
+        assert_eq!(fault::allocations(), before, "looking takes no memory");
+        view
     }
 
     /// Every ring of a bell up to now, in order.

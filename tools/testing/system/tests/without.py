@@ -3,8 +3,9 @@
 
 import errno
 import fcntl
+import os
 
-from harness import control, expect, module, tss, users, wire
+from harness import control, debugfs, expect, module, tss, users, wire
 from harness.runner import NOTHING, test
 
 
@@ -33,3 +34,17 @@ def without_the_option_nobody_waits():
 @test(control=NOTHING)
 def without_the_option_the_other_parameter_is_there():
     expect.equal(module.parameter("max_objects"), "256", "max_objects")
+
+
+@test(control=NOTHING)
+def without_the_option_less_is_shown():
+    with tss.Tpm() as tpm:
+        keys = [tss.Key(tpm, b"%d" % number) for number in range(5)]
+        session = tss.Session(tpm)
+        row = debugfs.space_of(os.getpid())
+        expect.equal((row["objects"], row["sessions"], row["commands"]), ("5", "1", "7"), "what the space has")
+        expect.equal({"policy", "wait", "sessions_lost"} & set(row), set(), "what is shown beside that")
+        expect.equal({"waiting", "session_numbers"} & set(debugfs.values("chip")), set(), "what is shown of the chip")
+        expect.equal(debugfs.rows("sessions")[f"{session.handle:#x}"]["owner"], "space", "whose the session is")
+        for key in keys:
+            key.check()

@@ -16,6 +16,7 @@ mod reservations;
 mod rounds;
 mod tombstones;
 mod victims;
+mod view;
 mod world;
 
 use harness::chip::Device;

@@ -26,6 +26,7 @@ mod resets;
 mod resident;
 mod sequences;
 mod sessions;
+mod view;
 
 use harness::chip::Sent;
 use harness::client::{Failure, Outcome};
