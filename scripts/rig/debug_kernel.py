@@ -50,7 +50,7 @@ def get(stock):
 def key(stock, base):
     """All that the kernel depends on."""
     return cache.digest(RECIPE, *kernel.read_lines(CONFIG), os.path.basename(stock.folder),
-                        *root.versions(base, (*kernel.BUILDERS, *PACKAGES)))
+                        *root.versions(base, (*stock.stock.builders, *PACKAGES)))
 
 
 def build(view, stock, folder):

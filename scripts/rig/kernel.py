@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The stock Debian kernel: its image and modules, and a source tree prepared for Rust modules.
+"""A stock Debian kernel: its image and modules, and a source tree prepared for Rust modules.
 
 Debian's headers packages carry no Rust metadata, so the matching source package
 is configured like the headers and prepared by the compilers that built the
@@ -10,23 +10,18 @@ import os
 import re
 import shutil
 
-from . import cache, mirror, namespace, root as roots, say, tools
+from . import cache, mirror, namespace, root as roots, say, stock as stocks, tools
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-VERSION_FILE = os.path.join(os.path.dirname(HERE), "kernel-version")
 # Bump when the kernel is made in another way than before.
 RECIPE = "1"
-# What of the root decides what comes out.
-BUILDERS = ("bindgen", "gcc-14", "pahole", "rust-src", "rustc")
-CC = "x86_64-linux-gnu-gcc-14"
-COMPILERS = (f"CC={CC}", f"HOSTCC={CC}")
 
 
 class Kernel:
     """A finished kernel in the cache."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, stock):
         self.folder = folder
+        self.stock = stock
         self.tree = os.path.join(folder, "linux")
         self.files = os.path.join(folder, "files")
         self.image = os.path.join(folder, "vmlinux")
@@ -35,43 +30,40 @@ class Kernel:
         self.boot_image = f"{self.files}/usr/lib/modules/{self.release}/vmlinuz"
 
 
-def wanted():
-    with open(VERSION_FILE) as file:
-        lines = [line.partition("#")[0].strip() for line in file]
-    return next(line for line in lines if line)
-
-
-def get(root):
-    """The stock kernel that scripts/kernel-version names, made if it is not in the cache."""
-    release = wanted()
-    key = cache.digest(RECIPE, release, *roots.versions(root, BUILDERS))
+def get(root, stock=None):
+    """A stock kernel, made in the root that builds for it if it is not in the cache; without a choice, the default."""
+    stock = stock or stocks.default()
+    kind = "kernel" if stock == stocks.default() else f"kernel-{stock.name}"
+    key = cache.digest(RECIPE, stock.release, *roots.versions(root, stock.builders))
 
     def make(folder):
-        status = namespace.run(lambda: Maker(tools.Root(root, [folder]), folder).make(release))
+        status = namespace.run(lambda: Maker(tools.Root(root, [folder]), folder, stock, cache.log(kind)).make())
         if status != 0:
-            raise say.Failure("the stock kernel could not be made")
+            raise say.Failure(f"the {stock.name} kernel could not be made")
 
-    return Kernel(cache.entry("kernel", key, make))
+    return Kernel(cache.entry(kind, key, make), stock)
 
 
 class Maker:
     """Makes the kernel's folder; runs in the rig's namespaces."""
 
-    def __init__(self, root, folder):
+    def __init__(self, root, folder, stock, log):
         self.root = root
         self.folder = folder
+        self.stock = stock
         self.debs = os.path.join(folder, "debs")
-        self.log = cache.log("kernel")
+        self.log = log
+        self.compilers = (f"CC={stock.cc}", f"HOSTCC={stock.cc}")
 
-    def make(self, release):
+    def make(self):
         open(self.log, "w").close()
         self.update()
-        release = self.choose(release)
+        release = self.choose(self.stock.release)
         self.download(release)
         self.unpack(release)
         self.configure(release)
         self.step("preparing the kernel for Rust modules (two to five minutes)",
-                  ["make", "-j", str(os.cpu_count()), *COMPILERS, "modules_prepare"], self.tree)
+                  ["make", "-j", str(os.cpu_count()), *self.compilers, "modules_prepare"], self.tree)
         self.check_exports()
         self.decompress(release)
         with open(os.path.join(self.folder, "release"), "w") as file:
@@ -96,33 +88,32 @@ class Maker:
     def update(self):
         """Fetches package lists into the overlay; the cached root keeps the mirror it was made with."""
         with open(self.root.inside("/etc/apt/sources.list"), "w") as file:
-            file.write("\n".join(mirror.sources()) + "\n")
+            file.write("\n".join(mirror.sources(self.stock.suite)) + "\n")
         with open(self.root.inside("/etc/apt/apt.conf.d/99rig"), "w") as file:
             file.write("\n".join(mirror.options()) + "\n")
         shutil.copy("/etc/resolv.conf", self.root.inside("/etc/resolv.conf"))
         shutil.copy("/etc/hosts", self.root.inside("/etc/hosts"))
-        self.step("fetching the package lists of trixie", ["apt-get", "-q", "update"])
+        self.step(f"fetching the package lists of {self.stock.suite}", ["apt-get", "-q", "update"])
 
     def choose(self, release):
-        """The release, or the newest of its series when the archive no longer has it."""
-        series, flavour = re.match(r"(\d+\.\d+)\.\d+(.*)", release).groups()
-        pattern = rf"^linux-headers-{re.escape(series)}\.[0-9]+{re.escape(flavour)}$"
+        """The release; when the archive no longer has it, the newest of its series, or else of all."""
+        number, flavour = re.match(r"([\d.]+)(.*)", release).groups()
+        pattern = rf"^linux-headers-[0-9.]+{re.escape(flavour)}$"
         found = self.output(["apt-cache", "--names-only", "search", pattern])
         releases = [line.split()[0].removeprefix("linux-headers-") for line in found.splitlines()]
         if release in releases:
             return release
         if not releases:
-            raise say.Failure(f"the archive has no kernel {release}, nor another of {series}")
-        newest = max(releases, key=lambda name: int(re.match(r"\d+\.\d+\.(\d+)", name)[1]))
+            raise say.Failure(f"the archive has no kernel {release}, nor another like it")
+        newest = max(releases, key=lambda name: (series(name) == series(number), numbers(name)))
         say.line(f"kernel {release} is gone from the archive: taking {newest} instead")
         return newest
 
     def download(self, release):
-        series = re.match(r"\d+\.\d+", release)[0]
         os.makedirs(self.debs)
         version = self.version(f"linux-headers-{release}")
         packages = [f"linux-{part}-{release}" for part in ("headers", "base", "binary", "modules")]
-        packages.append(f"linux-source-{series}")
+        packages.append(f"linux-source-{series(release)}")
         # The source must be the one that this very kernel was built from.
         packages = [f"{package}={version}" for package in packages]
         self.step(f"downloading kernel {release}",
@@ -155,13 +146,14 @@ class Maker:
         suffix = re.match(r"[\d.]+(.*)", release)[1]
         stock = set(read_lines(os.path.join(self.tree, ".config")))
         self.output(["scripts/config", "--set-str", "LOCALVERSION", suffix], self.tree)
-        self.step("configuring the kernel as Debian does", ["make", *COMPILERS, "olddefconfig"], self.tree)
+        self.step("configuring the kernel as Debian does", ["make", *self.compilers, "olddefconfig"], self.tree)
         now = set(read_lines(os.path.join(self.tree, ".config")))
         changed = [line for line in stock ^ now
                    if line.startswith("CONFIG_") and not line.startswith("CONFIG_LOCALVERSION=")]
         if changed:
             raise say.Failure("the root's compilers are not those of the kernel: "
-                              f"the configuration changes in {', '.join(sorted(changed)[:5])}")
+                              f"the configuration changes in {', '.join(sorted(changed)[:5])}"
+                              " (remove the root to have a newer one made)")
 
     def check_exports(self):
         """Every Rust symbol that the prepared tree promises must be one the stock kernel has."""
@@ -191,6 +183,16 @@ class Maker:
             file.write(image[offset:offset + length - 4])
         self.step("decompressing the kernel's image",
                   ["zstd", "-q", "-d", "--rm", compressed, "-o", f"{self.folder}/vmlinux"])
+
+
+def numbers(release):
+    """7.3.4+deb13-amd64: 7, 3, 4."""
+    return [int(number) for number in re.match(r"[\d.]+", release)[0].split(".")]
+
+
+def series(release):
+    """7.3.4+deb13-amd64: 7.3."""
+    return ".".join(map(str, numbers(release)[:2]))
 
 
 def read_lines(path):

@@ -7,10 +7,14 @@ import subprocess
 from . import say
 
 FORMAT = "$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)"
+# Whether a mirror may lag behind: what this machine accepts, the roots do.
+AGE = ("Acquire::Check-Valid-Until", "Acquire::Check-Date")
+# What is released is changed by suites beside it; what is not, is changed itself.
+RELEASED = ("trixie",)
 
 
-def sources():
-    """The lines of a sources.list for trixie."""
+def sources(suite="trixie"):
+    """The lines of a sources.list for a suite of Debian's."""
     archive, security = find()
     if archive is None:
         update()
@@ -19,11 +23,11 @@ def sources():
         raise say.Failure(
             "apt of this machine knows no Debian mirror; set TPMRM_MIRROR to the address of one"
         )
-    lines = [
-        f"deb {archive} {suite} main" for suite in ("trixie", "trixie-updates", "trixie-backports")
-    ]
-    if security is not None:
-        lines.append(f"deb {security} trixie-security main")
+    lines = [f"deb {archive} {suite} main"]
+    if suite in RELEASED:
+        lines += [f"deb {archive} {suite}-{beside} main" for beside in ("updates", "backports")]
+        if security is not None:
+            lines.append(f"deb {security} {suite}-security main")
     return lines
 
 
@@ -52,7 +56,7 @@ def update():
 
 
 def options():
-    """Options of this machine's apt that decide how a mirror is reached."""
+    """Options of this machine's apt that decide how a mirror is reached, and how old it may be."""
     listing = subprocess.run(
         ["apt-config", "dump", "--format", "%F %v%n", "Acquire"],
         stdout=subprocess.PIPE, text=True, check=True,
@@ -60,7 +64,7 @@ def options():
     found = []
     for option in listing.splitlines():
         name, _, value = option.partition(" ")
-        if value and "proxy" in name.lower():
+        if value and ("proxy" in name.lower() or name in AGE):
             found.append(f'{name} "{value}";')
     return found
 
