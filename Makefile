@@ -52,7 +52,7 @@ demo: modules
 	@scripts/demo
 
 check:
-	@scripts/check
+	@scripts/check $(if $(KERNELS),--kernels='$(KERNELS)')
 
 htmldocs:
 	@scripts/docs
@@ -85,6 +85,7 @@ help:
 #:
 #: make                    build tpmrm.ko for the rig's stock kernel
 #: make KERNEL=debug       build it for the rig's debug kernel, which is made first
+#: make KERNEL=forky       build it for another stock kernel; scripts/kernels lists them
 #: make KDIR=PATH          build it for the kernel whose build tree or headers are there
 #:   V=1                   show the commands
 #:   CLIPPY=1              check the Rust code with clippy as well
@@ -93,6 +94,7 @@ help:
 #:                         install the module for that kernel
 #: make demo               show the module beside the C driver, in guests
 #: make check              run every check and test
+#:   KERNELS=all           with builds and system tests for every stock kernel, or for those named
 #: make htmldocs           build the documentation, into build/html
 #: make bench              compare the module with the C driver, tpm2-abrmd and the raw node
 #:   LATENCY=MS            how much longer a slow TPM takes (10)

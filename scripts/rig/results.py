@@ -4,7 +4,7 @@
 import re
 import subprocess
 
-LINE = re.compile(r"(ok|not ok|skip) (\S.*)")
+LINE = re.compile(r"^(ok|not ok|skip) (\S.*)$")
 
 
 class Count:
@@ -18,8 +18,8 @@ class Count:
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
-    def run(self, suite, argv, cwd):
-        """Runs a suite to its end; prints its lines as they come."""
+    def run(self, suite, argv, cwd, prefix=""):
+        """Runs a suite to its end; prints its lines as they come, with a prefix to the tests' names."""
         before = (self.passed, self.failed, self.skipped)
         try:
             process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ class Count:
             return
         try:
             for line in process.stdout:
-                self.take(line.rstrip("\n"))
+                self.take(LINE.sub(rf"\1 {prefix}\2", line.rstrip("\n")))
             status = process.wait()
         except BaseException:
             process.terminate()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Counting results: what suites say, and what becomes of those that say nothing."""
 
+import contextlib
+import io
 import sys
 
 from harness import equal, write, scratch
@@ -50,6 +52,14 @@ def rig_a_suite_that_is_not_there_is_a_failure():
     with scratch() as folder:
         count.run("suite", [write(f"{folder}/suite", "#!/bin/sh\necho ok a\n")], "/")
     equal((count.passed, count.failed), (0, 2), "the count when it cannot be run")
+
+
+def rig_tests_of_another_kernel_are_called_by_its_name():
+    count = results.Count()
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        count.run("suite", ["echo", "not ok g1_x - ok y\nok\nok g2_z"], "/", "forky_")
+    equal(said.getvalue(), "not ok forky_g1_x - ok y\nok\nok forky_g2_z\n", "the lines")
+    equal((count.passed, count.failed), (1, 1), "the count")
 
 
 def rig_counts_of_suites_add_up():

@@ -4,7 +4,7 @@
 import os
 
 from harness import TREE, command, equal, lines, one_line, says, scratch, script, write
-from rig import kernel, root, say, tools
+from rig import kernel, root, say, stock, tools
 from rig.vm import image, launch
 from rig.vm.options import Options
 
@@ -48,10 +48,9 @@ def rig_vm_refuses_a_root_in_memory_for_what_it_cannot_do():
 
 
 def rig_the_release_is_in_the_image():
-    stock = kernel.get(root.path())
-    equal(image.find(stock.image).release, stock.release, "the release of vmlinux")
-    packed = f"{stock.files}/usr/lib/modules/{stock.release}/vmlinuz"
-    equal(image.find(packed).release, stock.release, "the release of vmlinuz")
+    default = kernel.get(root.path())
+    equal(image.find(default.image).release, default.release, "the release of vmlinux")
+    equal(image.find(default.boot_image).release, default.release, "the release of vmlinuz")
 
 
 def attempts(*statuses):
@@ -69,6 +68,23 @@ def attempts(*statuses):
         finally:
             launch.once = real
         return status, os.path.getsize(f"{folder}/boots")
+
+
+def rig_check_refuses_a_kernel_that_is_not_listed():
+    for wrong in ("nowhere", "stock,nowhere", ","):
+        one_line(command(script("check"), f"--kernels={wrong}"), f"KERNELS={wrong}", "all", "stock")
+    says(command("make", "-s", "check", "KERNELS=no where").stderr, "KERNELS=no where")
+    one_line(command(script("check"), f"--kernels={other()}", "engine"), "nothing to run")
+
+
+def other():
+    """A stock kernel that is not the default."""
+    return list(stock.listed())[1]
+
+
+def rig_each_program_knows_every_kernel():
+    for program in ("inside", "vm"):
+        says(command(script(program), "--help").stdout, "stock|", f"{other()}|", "debug")
 
 
 def rig_a_hung_boot_is_tried_once_more():
