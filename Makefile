@@ -60,6 +60,9 @@ htmldocs:
 bench: modules
 	@tools/testing/bench/run $(if $(LATENCY),--latency=$(LATENCY))
 
+users: modules
+	@tools/testing/users/run
+
 torture:
 	@tools/testing/torture/run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
@@ -98,6 +101,7 @@ help:
 #: make htmldocs           build the documentation, into build/html
 #: make bench              compare the module with the C driver, tpm2-abrmd and the raw node
 #:   LATENCY=MS            how much longer a slow TPM takes (10)
+#: make users              run software that people use with a TPM, beside the C driver
 #: make torture            torture the module on the debug kernel, which is made first
 #:   MINUTES=60            for so long
 #:   SEED=NUMBER           as that time, with the same chance
@@ -115,7 +119,7 @@ help:
 #:
 #: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
 
-.PHONY: all modules modules_install clean checked-kdir rig vm demo check htmldocs bench torture fuzz coverage mutants \
-	prove-the-tests distclean help
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check htmldocs bench users torture fuzz \
+	coverage mutants prove-the-tests distclean help
 
 endif
