@@ -8,6 +8,7 @@ itself or hangs in, the tests after it run.
 
 import dataclasses
 import os
+import re
 import select
 import signal
 import sys
@@ -20,6 +21,12 @@ from . import module, tss
 PASSES = "passes"
 FAILS = "fails"
 NOTHING = "nothing"
+
+
+def passes_since(major, minor):
+    """What becomes of a test when the C driver passes it from a release of the kernel on."""
+    numbers = re.match(r"(\d+)\.(\d+)", os.uname().release).groups()
+    return PASSES if tuple(map(int, numbers)) >= (major, minor) else FAILS
 
 
 class Skip(Exception):
