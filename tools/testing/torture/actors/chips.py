@@ -42,13 +42,17 @@ class Chip:
     def node(self):
         return f"/dev/tpmrm{self.number}"
 
-    def is_served(self):
-        """Whether it can be used by now."""
+    def is_known(self):
+        """Whether it is there, under a number."""
         if self.number is None:
             new = chip.nodes() - self.before
             if new:
                 self.number = new.pop()
-        if self.number is not None and os.path.exists(f"/sys/kernel/debug/tpmrm/tpmrm{self.number}"):
+        return self.number is not None
+
+    def is_served(self):
+        """Whether it can be used by now."""
+        if self.is_known() and os.path.exists(f"/sys/kernel/debug/tpmrm/tpmrm{self.number}"):
             os.chmod(self.node, 0o666)
             return True
         if time.monotonic() > self.until:

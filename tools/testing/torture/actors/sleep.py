@@ -38,8 +38,9 @@ def suspend():
     with open(TEST, "w") as file:
         file.write("none" if is_real() else "freezer")
     try:
-        with open(STATE, "w") as file:
-            file.write("mem" if "mem" in states() else "freeze")
+        # What was buffered would be written again after a failure.
+        with open(STATE, "wb", buffering=0) as file:
+            file.write(b"mem" if "mem" in states() else b"freeze")
     except OSError as error:
         return error.errno
     return 0
