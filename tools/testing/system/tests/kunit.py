@@ -15,23 +15,32 @@ RESULTS = f"/sys/kernel/debug/kunit/{module.NAME}*/results"
 LINE = re.compile(r"^ +(?:(?P<word>ok|not ok) \d+ (?P<name>\w+)(?P<skip> # SKIP)?|1\.\.(?P<plan>\d+))", re.MULTILINE)
 
 
+# Modules with unit tests, and what the names of their tests begin with: the second has not the option.
+MODULES = {"TPMRM_KUNIT_MODULE": "kunit", "TPMRM_KUNIT_PLAIN_MODULE": "kunit_plain"}
+
+
 def run(_control):
-    """Loads that module, prints a line for each of its tests, and loads the usual one again."""
+    """Loads those modules, prints a line for each of their tests, and loads the usual one again."""
     usual = module.is_loaded()
     if usual:
         module.unload()
-    module.load(os.environ["TPMRM_KUNIT_MODULE"])
+    for variable, name in MODULES.items():
+        play(os.environ[variable], name)
+    if usual:
+        module.load(module.file())
+
+
+def play(path, name):
+    module.load(path)
     try:
         suites = glob.glob(RESULTS)
         if not suites:
-            print("not ok kunit - there is no suite: the kernel or the module was built without them", flush=True)
-        for path in sorted(suites):
-            with open(path) as file:
-                tell(os.path.basename(os.path.dirname(path)), file.read())
+            print(f"not ok {name} - there is no suite: the kernel or the module was built without them", flush=True)
+        for results in sorted(suites):
+            with open(results) as file:
+                tell(f"{name}_{os.path.basename(os.path.dirname(results))}", file.read())
     finally:
         module.unload()
-        if usual:
-            module.load(module.file())
 
 
 def tell(suite, text):
@@ -42,7 +51,7 @@ def tell(suite, text):
             plan = int(match["plan"])
             continue
         found += 1
-        name = f"kunit_{suite}_{match['name']}"
+        name = f"{suite}_{match['name']}"
         if match["skip"]:
             print(f"skip {name} - left out", flush=True)
         elif match["word"] == "ok":
@@ -50,7 +59,7 @@ def tell(suite, text):
         else:
             print(f"not ok {name} - {why(text, match)}", flush=True)
     if not plan or found != plan:
-        print(f"not ok kunit_{suite} - {found} of {plan} tests have a result", flush=True)
+        print(f"not ok {suite} - {found} of {plan} tests have a result", flush=True)
 
 
 def why(text, match):

@@ -3,15 +3,14 @@
 //! The interface for programs: sizes and numbers that were once compiled into them.
 
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
-use crate::bindings;
 use kernel::macros::kunit_tests;
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 #[kunit_tests(tpmrm_uapi)]
 mod tests {
-    use super::*;
+    use crate::bindings;
 
     #[test]
-    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn structures_have_their_sizes() {
         assert_eq!(size_of::<bindings::tpmrm_info>(), 32);
         assert_eq!(size_of::<bindings::tpmrm_policy>(), 8);
@@ -20,7 +19,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn ioctls_have_their_numbers() {
         assert_eq!(bindings::TPMRM_GET_INFO, 0x8020_bb00);
         assert_eq!(bindings::TPMRM_SET_POLICY, 0x4008_bb01);
