@@ -4,11 +4,14 @@
 import contextlib
 import errno
 import os
+import signal
 import struct
 import subprocess
 
-from harness import chip, expect, module, tss, wire
+from harness import chip, expect, module, scarcity, tss, users, wire
 from harness.runner import NOTHING, test
+from harness.users import ALICE, BOB, CAROL
+from tests.loading import loaded, unloaded
 
 LOST = wire.MANAGER | wire.REFERENCE_H0
 STARTUP = 0x144
@@ -84,3 +87,28 @@ def g3_g5_after_a_reset_what_was_there_is_lost_and_everything_goes_on():
             spaces = fresh
         for thing in sum(spaces, []):
             thing.check()
+
+
+@test(control=NOTHING, limit=300)
+def g7_who_waits_keeps_the_module_and_is_served_after_an_unload_was_refused():
+    """One in poll(), one in write(). When they are killed or have closed, nothing keeps it any more."""
+    scarcity.terms()
+    with users.opened(ALICE) as tpm:
+        held = scarcity.take_all(tpm)
+        waiter, = scarcity.queue(BOB)
+        writer, doomed = scarcity.Writer(CAROL), scarcity.Writer(CAROL)
+        scarcity.settled()
+        for _ in range(3):
+            with expect.fails_with(errno.EAGAIN):
+                module.unload()
+        expect.equal([one.is_over() for one in (waiter, writer, doomed)], [False] * 3, "whether the wait is over")
+        doomed.kill()
+        expect.equal(doomed.end(), -signal.SIGKILL, "how the killed one ended")
+        for handle in held[:2]:
+            tpm.flush(handle)
+        waiter.handle()
+        writer.has_session()
+        waiter.close()
+    unloaded()
+    loaded()
+    assert module.serves(tss.NODE), "the module does not serve the node"
