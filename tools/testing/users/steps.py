@@ -3,7 +3,7 @@
 
 import dataclasses
 
-# How long in a guest: always, or only when there is time.
+# Whether a step is always taken, or only when there is time. clevis runs dozens of processes for each command.
 QUICK, SLOW = "quick", "slow"
 
 OBJECT_MEMORY = "0x902"
@@ -53,9 +53,10 @@ STEPS = [
          "systemd-cryptsetup: unlock beside a program with 3 objects and 3 sessions", pace=SLOW),
     Step("systemd", "g1_cryptenroll_taken", "systemd-cryptsetup: unlock while another user holds all sessions",
          SESSION_HANDLES),
-    Step("clevis", "g10_clevis", "clevis: encrypt, decrypt"),
+    Step("clevis", "g10_clevis", "clevis: encrypt, decrypt", pace=SLOW),
     Step("clevis", "g10_clevis_beside", "clevis: decrypt beside a program with 3 objects and 3 sessions", pace=SLOW),
-    Step("clevis", "g1_clevis_taken", "clevis: decrypt while another user holds all sessions", SESSION_HANDLES),
+    Step("clevis", "g1_clevis_taken", "clevis: decrypt while another user holds all sessions", SESSION_HANDLES,
+         SLOW),
     Step("clevis", "g10_clevis_luks", "clevis: bind a volume, unlock it", pace=SLOW),
     Step("clevis", "g1_clevis_luks_taken", "clevis: unlock a volume while another user holds all sessions",
          SESSION_HANDLES, SLOW),
