@@ -178,3 +178,19 @@ fn g3_room_is_never_made_by_what_has_just_been_loaded() {
     a.assert_mac_key(&key, b"key");
     rig.chip.borrow_mut().fail_none();
 }
+
+#[test]
+fn g8_debris_that_the_tpm_does_not_flush_at_once_is_flushed_by_a_later_command() {
+    for make in MAKERS {
+        let rig = Rig::new();
+        let a = rig.open(ALICE);
+        let refusal = Fault::Answer(rc::RETRY);
+        rig.chip.borrow_mut().fail_nth(0, Fault::After(EIO));
+        rig.chip.borrow_mut().fail_code(cc::FLUSH_CONTEXT, refusal);
+        assert!(!make(&a));
+        assert_ne!(rig.contents(), [vec![], vec![], vec![]]);
+        rig.chip.borrow_mut().fail_none();
+        a.random().unwrap();
+        rig.assert_nothing();
+    }
+}

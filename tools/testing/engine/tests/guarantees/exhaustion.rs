@@ -5,6 +5,7 @@
 //! Most of it is played on the modelled TPM, with few numbers, so that a story stays short.
 
 mod bound;
+mod census;
 mod faults;
 mod interleavings;
 mod kernel_reserve;

@@ -2,6 +2,8 @@
 
 //! The engine's guarantees (G1 to G10 of the design), a topic per file, a guarantee in each test's name.
 
+mod answers;
+mod bare;
 mod capability;
 mod close;
 mod cost;

@@ -66,6 +66,42 @@ fn g1_only_what_is_needed_leaves_for_what_is_named() {
 }
 
 #[test]
+fn g1_a_session_that_every_second_command_uses_stays() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    let [busy, others @ ..] = [(); 5].map(|()| a.start(Kind::Policy).unwrap().handle);
+    let play = |rounds: usize| {
+        for n in 0..rounds {
+            a.policy_digest(busy).unwrap();
+            a.policy_digest(others[n % others.len()]).unwrap();
+        }
+    };
+    // Until it is known.
+    play(others.len());
+    let ((), sent) = rig.sent(|| play(10 * others.len()));
+    let saved = |handle: u32| {
+        let is_meant = |command: &[u8]| Get(&command[10..]).u32() == handle;
+        let saves = sent.iter().filter(|sent| sent.code() == cc::CONTEXT_SAVE);
+        saves.filter(|sent| is_meant(&sent.command)).count()
+    };
+    assert_eq!(saved(busy), 0);
+    assert!(others.iter().map(|other| saved(*other)).sum::<usize>() > 10);
+}
+
+#[test]
+fn g1_a_session_that_was_just_started_is_not_the_first_to_leave() {
+    let rig = staying();
+    let a = rig.open(ALICE);
+    for handle in [(); 3].map(|()| a.start(Kind::Policy).unwrap().handle) {
+        a.policy_digest(handle).unwrap();
+    }
+    let new = [(); 2].map(|()| a.start(Kind::Policy).unwrap().handle);
+    let ((), sent) = rig.sent(|| new.iter().for_each(|handle| drop(a.policy_digest(*handle))));
+    assert_eq!(count(&sent, cc::POLICY_GET_DIGEST), 2);
+    assert_eq!(count(&sent, cc::CONTEXT_LOAD), 0, "{sent:?}");
+}
+
+#[test]
 fn g9_others_find_the_tpm_empty_and_we_find_ours_again() {
     let rig = staying();
     let (a, b) = (rig.open(ALICE), rig.open(BOB));

@@ -6,7 +6,7 @@ use super::{active, fetch, forget, hold, lives, living, numbers, taking, waits, 
 use harness::chip::Fault;
 use harness::clock::pass;
 use harness::command::Kind;
-use harness::engine::News;
+use harness::engine::{LossPolicy, News};
 use harness::rig::{rc, ALICE, BOB, CAROL};
 use harness::tpm::{cc, rc};
 
@@ -90,6 +90,23 @@ fn g7_first_go_strays_then_detached_then_live_ones() {
     );
     rig.start(&dave, Kind::Policy).unwrap();
     assert!(!lives(&rig, &a, live));
+}
+
+#[test]
+fn g7_what_a_client_saves_is_there_at_once_for_one_who_waits() {
+    let rig = numbers(1);
+    let (a, bob) = (rig.open(ALICE), rig.open(BOB));
+    rig.set_policy(&a, Some(LossPolicy::Never)).unwrap();
+    let [held] = hold(&a, 1)[..] else {
+        panic!("there is one number");
+    };
+    pass(LEASE);
+    waits(&bob);
+    // From now on there is nothing else to be looked at for as long as the lease is.
+    rig.settle();
+    assert!(!bob.is_called());
+    a.save(held).unwrap();
+    fetch(&bob);
 }
 
 #[test]
