@@ -9,7 +9,8 @@ import resource
 import subprocess
 
 # The tests of tests/guarantees that take longest, in the order of how soon they tell.
-LONG = ("faults::", "close::g8_a_flush_that_failed_once", "gap::g1_the_real_tpms_gap", "random::", "interleavings::")
+LONG = ("faults::", "close::g8_a_flush_that_failed_once", "gap::g1_the_real_tpms_gap", "random::",
+        "interleavings::")
 # A mutant may turn for ever, or take all memory: seconds of processor time, of which the tests need a
 # tenth, and bytes. One that sleeps takes no such time.
 QUICK_CPU = 20
