@@ -140,7 +140,8 @@ impl Engine {
         Forgotten::No
     }
 
-    pub(crate) fn prepare_loss(&mut self, _space: SpaceId) -> Outcome {
+    pub(crate) fn prepare_loss(&mut self, space: SpaceId) -> Outcome {
+        self.spaces.get(space).ok_or(EINVAL)?;
         Ok(())
     }
 
