@@ -8,8 +8,8 @@ use harness::client::{Failure, Outcome};
 use harness::clock::CLOCK;
 use harness::command::{sha256, Command, Kind};
 use harness::engine::Engine;
-use harness::fake::{Fake, Model};
-use harness::rig::{errno, label, rc, until_unreached, Rig, ALICE, BOB};
+use harness::fake::{play, Fake, Model};
+use harness::rig::{errno, label, rc, until_unreached, Rig, Space, ALICE, BOB};
 use harness::tpm::{cap, cc, rc as code, rh};
 use harness::wire::{command_code, su, Get, Put};
 use kernel::error::code::{EIO, ENOMEM};
@@ -301,6 +301,26 @@ fn g3_what_cannot_be_saved_for_the_client_is_still_his() {
 }
 
 #[test]
+fn g3_g5_what_cannot_be_saved_is_lost_only_if_the_tpm_says_that_it_is_not_there() {
+    let rig = rig(ask);
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let sequence = a.hash_start().unwrap();
+    let fault = Fault::Answer(code::RETRY);
+    rig.chip.borrow_mut().fail_code(cc::CONTEXT_SAVE, fault);
+    rig.withdraw();
+    rig.chip.borrow_mut().fail_none();
+    a.hash_update(&sequence, b"data").unwrap();
+    // Somebody flushes it, without a word.
+    let handle = rh::TRANSIENT;
+    rig.chip.borrow_mut().device.tpm.flush(handle).unwrap();
+    rig.withdraw();
+    let (outcome, sent) = rig.sent(|| a.hash_update(&sequence, b"more"));
+    assert_eq!(rc(outcome), code::LOST_H0);
+    assert_eq!(count(&sent, cc::SEQUENCE_UPDATE), 0, "{sent:?}");
+}
+
+#[test]
 fn g3_g8_what_the_tpm_does_not_flush_is_still_there_and_goes_later() {
     let rig = rig(ask);
     let a = rig.open(ALICE);
@@ -350,6 +370,54 @@ fn g3_g5_g8_what_outgrows_the_tpms_promise_and_all_memory_is_lost_alone() {
     assert!(lost.iter().all(|lost| *lost > 0), "{lost:?}");
     rig.close(b);
     rig.assert_nothing();
+}
+
+#[test]
+fn g3_g8_what_is_loaded_under_a_handle_of_something_else_is_not_used_and_not_lost() {
+    let rig = rig(ask);
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let (key, other) = (a.mac_key_in_model(b"key"), b.mac_key_in_model(b"other"));
+    let session = a.start(Kind::Policy).unwrap().handle;
+    let two = |a: &Space<'_>| {
+        let use_both = Command::new(play::USE + 2).handle(key).handle(key);
+        a.run(use_both).map(drop)
+    };
+    for handle in [0x8100_0000, 0x0200_0009, rh::NULL] {
+        let fault = Fault::Handle(handle);
+        let fail = || rig.chip.borrow_mut().fail_code(cc::CONTEXT_LOAD, fault);
+        let heal = || rig.chip.borrow_mut().fail_none();
+        fail();
+        assert_eq!(errno(a.read_public(key)), -EIO.to_errno());
+        assert_eq!(errno(a.policy_digest(session)), -EIO.to_errno());
+        heal();
+        b.read_public(other).unwrap();
+        a.read_public(key).unwrap();
+        a.policy_digest(session).unwrap();
+        two(&a).unwrap();
+        rig.assert_empty();
+    }
+}
+
+#[test]
+fn g4_g5_a_tpm_that_gives_one_handle_to_two_objects_gets_no_command_that_names_both() {
+    let model = Model {
+        object_slots: 16,
+        ..Model::default()
+    };
+    let rig = Rig::over(Teller::new(model, ask), Default::default());
+    let a = rig.open(ALICE);
+    let keys = [b"one", b"two"].map(|key| a.mac_key_in_model(key));
+    let both = || {
+        let use_both = Command::new(play::USE + 2).handle(keys[0]).handle(keys[1]);
+        a.run(use_both).map(drop)
+    };
+    let fault = Fault::Handle(rh::TRANSIENT);
+    rig.chip.borrow_mut().fail_code(cc::CONTEXT_LOAD, fault);
+    let (outcome, sent) = rig.sent(both);
+    assert_eq!(errno(outcome), -EIO.to_errno());
+    assert_eq!(count(&sent, play::USE + 2), 0);
+    rig.chip.borrow_mut().fail_none();
+    both().unwrap();
 }
 
 /// What the model takes for an object.

@@ -10,6 +10,8 @@ use harness::engine::{
     Barrier, End, Engine, Errand, Event, Message, Observer, Progress, SpaceId, Span, UserId,
 };
 use harness::fake::{Fake, Model};
+#[cfg(feature = "exhaustion")]
+use harness::rig::CAROL;
 use harness::rig::{ALICE, BOB};
 use harness::tpm::{alg, cap, cc, rc, rh};
 use harness::wire::{answer, command_code, response_code, Get, Put};
@@ -38,16 +40,26 @@ impl Bare {
         self.engine.open(UserId(user), bell).unwrap()
     }
 
-    fn run(&mut self, space: SpaceId, mut command: Command<'_>) -> Answer {
+    fn run(&mut self, space: SpaceId, command: Command<'_>) -> Answer {
+        let (progress, response) = self.try_run(space, command)?;
+        assert_eq!(progress, Progress::Answered, "there are numbers enough");
+        Ok(response)
+    }
+
+    /// What became of it, and what is left in the buffer.
+    fn try_run(
+        &mut self,
+        space: SpaceId,
+        mut command: Command<'_>,
+    ) -> Result<(Progress, Vec<u8>), i32> {
         let bytes = command.bytes();
         let mut message = Message::new(GFP_KERNEL).unwrap();
         message.room()[..bytes.len()].copy_from_slice(&bytes);
         message.set_len(bytes.len());
-        match self.engine.execute(&mut self.chip, space, &mut message) {
-            Ok(Progress::Answered) => Ok(message.as_slice().to_vec()),
-            Ok(Progress::Waits) => panic!("there are numbers enough"),
-            Err(error) => Err(error.to_errno()),
-        }
+        let done = self.engine.execute(&mut self.chip, space, &mut message);
+        assert_eq!(message.len(), message.as_slice().len());
+        done.map(|progress| (progress, message.as_slice().to_vec()))
+            .map_err(|error| error.to_errno())
     }
 
     /// The handle of what this command makes.
@@ -289,4 +301,53 @@ fn g9_whoever_watches_is_told_when_others_come_and_what_that_costs() {
     notes.0.lock().unwrap().clear();
     bare.engine.vacate(&mut bare.chip);
     assert!(!told(Event::Barrier));
+}
+
+#[cfg(feature = "exhaustion")]
+#[test]
+fn g7_whoever_watches_is_told_of_each_wait_and_its_end() {
+    use harness::clock::pass;
+    use harness::engine::{Terms, Wait};
+
+    let mut bare = Bare::new();
+    let notes = Arc::new(Notes::default());
+    bare.engine.set_observer(notes.clone());
+    let terms = Terms {
+        kernel_reserve: 63,
+        ..Terms::default()
+    };
+    bare.engine.set_terms(terms);
+    let [a, b, c] = [ALICE, BOB, CAROL].map(|user| bare.open(user));
+    let held = bare.make(a, session());
+    let ask = |bare: &mut Bare, space| bare.try_run(space, session()).map(|p| p.0);
+    assert_eq!(ask(&mut bare, b), Ok(Progress::Waits));
+    bare.engine.leave(b);
+    assert_eq!(ask(&mut bare, b), Ok(Progress::Waits));
+    assert_eq!(ask(&mut bare, c), Ok(Progress::Waits));
+    bare.run(a, flush(held)).unwrap();
+    assert_eq!(ask(&mut bare, b), Ok(Progress::Answered));
+    let wait = terms.wait.0;
+    // He has it for a lease, and then it would be taken from him.
+    bare.engine
+        .set_policy(b, Some(harness::engine::LossPolicy::Never))
+        .unwrap();
+    pass(wait);
+    bare.engine.attend(&mut bare.chip);
+
+    let notes = notes.0.lock().unwrap();
+    let waits: Vec<_> = notes
+        .iter()
+        .filter_map(|event| match *event {
+            Event::Wait { space, wait } => Some((space, wait)),
+            _ => None,
+        })
+        .collect();
+    let told = [
+        (b, Wait::Begins),
+        (b, Wait::Left),
+        (c, Wait::Begins),
+        (b, Wait::Granted),
+        (c, Wait::Expired),
+    ];
+    assert_eq!(waits, told);
 }

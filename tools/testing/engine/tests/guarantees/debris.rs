@@ -139,6 +139,36 @@ fn g3_a_session_that_is_loaded_without_our_knowledge_is_found() {
 }
 
 #[test]
+fn g3_a_session_that_was_loaded_without_an_answer_and_cannot_be_saved_is_found() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    let digest = a.policy_digest(session.handle).unwrap();
+    rig.chip.borrow_mut().fail_nth(0, Fault::After(EIO));
+    let refusal = Fault::Answer(rc::FAILURE);
+    rig.chip.borrow_mut().fail_code(cc::CONTEXT_SAVE, refusal);
+    a.policy_digest(session.handle).unwrap_err();
+    rig.chip.borrow_mut().fail_none();
+    assert_eq!(a.policy_digest(session.handle), Ok(digest));
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g9_whoever_has_the_number_of_a_session_that_ended_keeps_it() {
+    let rig = Rig::new();
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let session = a.start(Kind::Policy).unwrap();
+    raw.flush(session.handle).unwrap();
+    let foreign = raw.start(Kind::Policy).unwrap();
+    assert_eq!(foreign.handle, session.handle);
+    let context = raw.save(foreign.handle).unwrap();
+    crate::lost(a.policy_digest(session.handle));
+    assert_eq!(raw.restore(&context), Ok(foreign.handle));
+    raw.policy_digest(foreign.handle).unwrap();
+}
+
+#[test]
 fn g5_a_handle_that_could_not_be_flushed_is_never_trusted_again() {
     let rig = Rig::new();
     let (a, raw) = (rig.open(ALICE), rig.raw());

@@ -28,6 +28,26 @@ fn g4_a_saved_session_is_claimed_in_the_same_space() {
 }
 
 #[test]
+fn g4_no_context_that_differs_anywhere_claims_a_session() {
+    let rig = Rig::new();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    let context = a.save(session.handle).unwrap();
+    let end = context.len();
+    // In one byte, and in two by the same bit.
+    for changed in [&[end - 1][..], &[end - 2, end - 1]] {
+        let mut spoilt = context.clone();
+        for at in changed {
+            spoilt[*at] ^= 1;
+        }
+        refused(b.restore(&spoilt));
+        refused(b.policy_digest(session.handle));
+    }
+    refused(b.restore(&context[..end - 1]));
+    assert_eq!(a.restore(&context), Ok(session.handle));
+}
+
+#[test]
 fn g4_a_saved_session_cannot_be_used_before_it_is_claimed() {
     let rig = Rig::new();
     let a = rig.open(ALICE);

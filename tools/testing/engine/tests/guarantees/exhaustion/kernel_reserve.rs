@@ -84,6 +84,25 @@ fn g9_the_kernels_own_session_is_one_of_those_kept_for_it() {
 }
 
 #[test]
+fn g9_no_number_is_given_away_before_those_of_others_are_counted() {
+    let rig = numbers(1);
+    rig.let_stay(1000);
+    let (a, bob, raw) = (rig.open(ALICE), rig.open(BOB), rig.raw());
+    let held = hold(&a, 1);
+    waits(&bob);
+    // Others come, and take all that was left.
+    rig.chip.borrow_mut().neighbours = Neighbours::Possible;
+    for _ in 0..RESERVE {
+        let handle = raw.start(Kind::Policy).unwrap().handle;
+        raw.save(handle).unwrap();
+    }
+    a.flush(held[0]).unwrap();
+    rig.settle();
+    assert!(!bob.is_called(), "what is free is the kernel's");
+    kernel_has(&rig, 1);
+}
+
+#[test]
 fn g9_the_kernels_own_session_is_no_stray() {
     let rig = numbers(2);
     let (a, bob, carol, raw) = (rig.open(ALICE), rig.open(BOB), rig.open(CAROL), rig.raw());

@@ -7,12 +7,12 @@ use super::{
     REFUSED, RESERVE, WAIT,
 };
 use harness::chip::Device;
-use harness::client::Client;
+use harness::client::{Client, Failure};
 use harness::command::Kind;
-use harness::engine::{Neighbours, News};
-use harness::fake::{Fake, Model};
+use harness::engine::{LossPolicy, Neighbours, News};
+use harness::fake::{Fake, Model, Numbers};
 use harness::rig::{rc, Rig, ALICE, BOB};
-use harness::tpm::{rc, rh};
+use harness::tpm::{cc, rc, rh};
 use std::cell::RefCell;
 
 /// Starts sessions beside us and saves them, as whoever has /dev/tpm0 does; their contexts.
@@ -36,6 +36,46 @@ fn g7_a_session_that_ended_behind_our_back_frees_its_number_before_anybody_loses
     assert_eq!(waited, 0);
     assert_eq!(living(&rig, &a, &held), [held[0], held[2]]);
     assert_eq!(active(&rig), 3);
+}
+
+#[test]
+fn g5_whose_number_the_tpm_gives_to_another_is_told_before_anybody_counts() {
+    let rig = numbers(8);
+    let (a, bob) = (rig.open(ALICE), rig.open(BOB));
+    let held = hold(&a, 1);
+    rig.chip.borrow_mut().device.flush(held[0]).unwrap();
+    let (got, sent) = rig.sent(|| hold(&bob, 1));
+    assert_eq!(got, held);
+    assert_eq!(crate::count(&sent[..1], cc::START_AUTH_SESSION), 1);
+    assert_eq!((a.news(), rig.lost(&a)), (vec![News::Lost], held.clone()));
+    // She flushes what she has lost, and not what he has.
+    a.flush(held[0]).unwrap();
+    assert!(lives(&rig, &bob, got[0]));
+}
+
+#[test]
+fn g7_strays_that_ended_are_not_counted_among_those_that_can_be_taken() {
+    // Nobody gets a number that was just given back.
+    let rig = modelled(Model {
+        active_sessions: 3 + RESERVE,
+        numbers: Numbers::RoundRobin,
+        ..Model::default()
+    });
+    let (a, bob, raw) = (rig.open(ALICE), rig.open(BOB), rig.raw());
+    rig.set_policy(&a, Some(LossPolicy::Never)).unwrap();
+    let stray = strays(&raw, 1)[0].0;
+    let look = || {
+        rig.chip.borrow_mut().neighbours = Neighbours::Possible;
+        let handle = hold(&bob, 1)[0];
+        bob.flush(handle).unwrap();
+        rig.chip.borrow_mut().neighbours = Neighbours::Absent;
+    };
+    look();
+    raw.flush(stray).unwrap();
+    look();
+    // There are three.
+    assert_eq!(rig.reserve(&a, 4), Err(Failure::Errno(22)));
+    rig.reserve(&a, 3).unwrap();
 }
 
 #[test]

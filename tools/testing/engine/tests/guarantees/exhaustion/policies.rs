@@ -11,6 +11,7 @@ use harness::command::Kind;
 use harness::engine::{LossPolicy, News, Terms};
 use harness::rig::{errno, label, ALICE, BOB, CAROL};
 use harness::tpm::rh;
+use kernel::fault::live_bytes;
 
 const EPIPE: i32 = 32;
 
@@ -66,6 +67,23 @@ fn g8_close_loses_all_that_the_space_had() {
     rig.close(other);
     rig.close(bob);
     rig.assert_nothing();
+}
+
+#[test]
+fn g8_close_gives_back_the_memory_at_once() {
+    let rig = numbers(1);
+    let (a, bob) = (rig.open(ALICE), rig.open(BOB));
+    rig.set_policy(&a, Some(LossPolicy::Close)).unwrap();
+    for n in 0..20 {
+        a.mac_key(&label("key", n)).unwrap();
+    }
+    hold(&a, 1);
+    pass(LEASE);
+    let before = live_bytes();
+    hold(&bob, 1);
+    assert_eq!(errno(a.random()), EPIPE);
+    // A context is no smaller than what it holds; bob's session needs less than twenty of them.
+    assert!(live_bytes() < before, "{before} and {}", live_bytes());
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 //! G7: who waits for a session number is served in order, and told in time.
 
-use super::{active, calls, fetch, hold, numbers, taking, waits, DEFAULT, LEASE, REFUSED, WAIT};
+use super::{
+    active, calls, fetch, hold, modelled, numbers, taking, waits, DEFAULT, LEASE, REFUSED, WAIT,
+};
 use harness::client::Failure;
 use harness::clock::pass;
 use harness::command::{Kind, AUDIT};
 use harness::engine::{LossPolicy, News, Span, Terms};
-use harness::fake::Fake;
+use harness::fake::{Fake, Model};
 use harness::rig::{Rig, Space, ALICE, BOB, CAROL};
 use std::sync::Arc;
 
@@ -67,6 +69,37 @@ fn g7_users_are_served_in_turn() {
         fetch(&spaces[n]);
     }
     assert_eq!(calls(&rig), [1, 4, 2, 5, 3, 6]);
+}
+
+#[test]
+fn g7_who_cannot_be_helped_does_not_block_his_users_next() {
+    // He would close himself.
+    let rig = numbers(2);
+    let [first, next] = [BOB; 2].map(|user| rig.open(user));
+    rig.set_policy(&first, Some(LossPolicy::Close)).unwrap();
+    hold(&first, 2);
+    pass(LEASE);
+    waits(&first);
+    let (outcome, waited) = taking(|| rig.start(&next, Kind::Policy));
+    assert_eq!((outcome.is_ok(), waited), (true, 0));
+
+    // The only number is one that he has lost.
+    let rig = modelled(Model {
+        active_sessions: 1,
+        ..Model::default()
+    });
+    rig.set_terms(Terms {
+        kernel_reserve: 0,
+        ..DEFAULT
+    });
+    let [first, next] = [BOB; 2].map(|user| rig.open(user));
+    let alice = rig.open(ALICE);
+    let lost = hold(&first, 1);
+    pass(LEASE);
+    assert_eq!(hold(&alice, 1), lost);
+    waits(&first);
+    let (outcome, waited) = taking(|| rig.start(&next, Kind::Policy));
+    assert_eq!((outcome.is_ok(), waited), (true, LEASE));
 }
 
 #[test]

@@ -350,6 +350,35 @@ fn g7_a_place_for_one_is_no_place_for_many() {
 }
 
 #[test]
+fn g7_a_number_kept_for_one_is_no_reservation_of_many() {
+    let rig = numbers(4);
+    let (a, holder) = (sure(&rig, ALICE), sure(&rig, BOB));
+    let held = hold(&holder, 4);
+    waits(&a);
+    holder.flush(held[0]).unwrap();
+    assert!(a.is_called());
+    assert_eq!(rig.reserve(&a, 3), Err(Failure::Waits));
+    assert_eq!(rig.reserved(&a), 0);
+    holder.flush(held[1]).unwrap();
+    holder.flush(held[2]).unwrap();
+    rig.settle();
+    assert_eq!(rig.reserve(&a, 3), Ok(()));
+    hold(&a, 3);
+}
+
+#[test]
+fn g7_a_reservation_that_ends_leaves_those_of_others() {
+    let rig = numbers(4);
+    let (a, b, carol) = (sure(&rig, ALICE), sure(&rig, BOB), rig.open(CAROL));
+    rig.reserve(&a, 2).unwrap();
+    rig.reserve(&b, 1).unwrap();
+    rig.close(b);
+    hold(&carol, 2);
+    waits(&carol);
+    hold(&a, 2);
+}
+
+#[test]
 fn g7_a_place_for_many_is_one_for_one_as_well() {
     let rig = numbers(4);
     let (a, holder) = (sure(&rig, ALICE), sure(&rig, BOB));

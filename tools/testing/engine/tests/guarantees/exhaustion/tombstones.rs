@@ -10,9 +10,10 @@ use harness::clock::pass;
 use harness::command::{Command, Kind, Session, AUDIT, CONTINUE, EMPTY};
 use harness::engine::{LossPolicy, News};
 use harness::fake::{Fake, Model, Numbers, Reset};
-use harness::rig::{rc, Rig, Space, ALICE, BOB, CAROL};
+use harness::rig::{rc, until_unreached, Rig, Space, ALICE, BOB, CAROL};
 use harness::tpm::{alg, cc, rc, rh};
 use harness::wire::Put;
+use kernel::error::code::ENOMEM;
 
 const ORDERS: [Numbers; 3] = [Numbers::Lowest, Numbers::RoundRobin, Numbers::Random];
 
@@ -386,6 +387,40 @@ fn g5_a_start_that_a_session_protects_gets_no_lost_number_either() {
 }
 
 #[test]
+fn g5_g7_a_start_that_a_session_protects_ends_when_nothing_can_be_flushed() {
+    let rig = modelled(Model {
+        active_sessions: 6 + 2 * RESERVE,
+        numbers: Numbers::RoundRobin,
+        ..Model::default()
+    });
+    rig.set_terms(harness::engine::Terms {
+        kernel_reserve: 2 * RESERVE,
+        ..super::DEFAULT
+    });
+    let a = rig.open(ALICE);
+    hold(&a, 2);
+    let mut audit = a.start(Kind::Hmac).unwrap();
+    let filler = sure(&rig, CAROL);
+    hold(&filler, 3);
+    pass(1);
+    a.audited_random(audit.with(AUDIT | CONTINUE, b"")).unwrap();
+    for taker in lose(&rig, &a, 2) {
+        rig.close(taker);
+    }
+    let refusal = Fault::Answer(rc::RETRY);
+    rig.chip.borrow_mut().fail_code(cc::FLUSH_CONTEXT, refusal);
+    // Two that she may have come first, and are set aside with those that she may not.
+    let (_, sent) = rig.sent(|| start_audited(&a, &mut audit));
+    assert_eq!(count(&sent, cc::START_AUTH_SESSION), 5, "{sent:?}");
+    rig.chip.borrow_mut().fail_none();
+    a.random().unwrap();
+    let lost = rig.lost(&a);
+    assert_eq!(lost.len(), 2);
+    let listed = a.handles(rh::LOADED_SESSION, 99).unwrap().1;
+    assert!(listed.iter().all(|handle| !lost.contains(handle)));
+}
+
+#[test]
 fn g7_a_start_that_a_session_protects_can_wait() {
     let rig = numbers(3);
     let (a, hog) = (rig.open(ALICE), rig.open(BOB));
@@ -462,6 +497,40 @@ fn g5_a_lost_number_is_not_claimed_by_a_context_either() {
     a.flush(held[0]).unwrap();
     assert_eq!(a.restore(&blob), Ok(got.handle));
     assert!(lives(&rig, &a, got.handle));
+}
+
+#[test]
+fn g5_g8_a_lost_number_that_can_neither_be_kept_nor_flushed_goes_later() {
+    let rig = numbers(2);
+    let a = rig.open(ALICE);
+    hold(&a, 2);
+    for taker in lose(&rig, &a, 1) {
+        rig.close(taker);
+    }
+    let lost = rig.lost(&a);
+    let mut refused_late = 0;
+    until_unreached(1..100, |n| {
+        let refusal = Fault::Answer(rc::RETRY);
+        rig.chip.borrow_mut().fail_code(cc::FLUSH_CONTEXT, refusal);
+        let start = || rig.without_memory(n, true, || handle(a.start(Kind::Policy)));
+        let ((outcome, met), sent) = rig.sent(start);
+        if outcome.is_err() {
+            refused_late += count(&sent, cc::START_AUTH_SESSION);
+        }
+        rig.chip.borrow_mut().fail_none();
+        a.random().unwrap();
+        match outcome {
+            Ok(handle) => {
+                assert!(!lost.contains(&handle));
+                a.flush(handle).unwrap();
+            }
+            Err(failure) => assert_eq!(failure, Failure::Errno(-ENOMEM.to_errno())),
+        }
+        assert_eq!(active(&rig), 1);
+        met
+    });
+    // It was started, and could not be given to the client.
+    assert_eq!(refused_late, 1);
 }
 
 #[test]

@@ -110,6 +110,19 @@ fn g7_what_a_client_saves_is_there_at_once_for_one_who_waits() {
 }
 
 #[test]
+fn g7_who_has_less_than_his_share_waits_for_what_others_have_too_much() {
+    let rig = numbers(4);
+    let (bob, a) = (rig.open(BOB), rig.open(ALICE));
+    let own = hold(&bob, 1);
+    pass(LEASE);
+    let held = hold(&a, 3);
+    let (outcome, waited) = taking(|| rig.start(&bob, Kind::Policy));
+    assert_eq!((outcome.is_ok(), waited), (true, LEASE));
+    assert_eq!(living(&rig, &bob, &own), own);
+    assert_eq!(living(&rig, &a, &held).len(), 2);
+}
+
+#[test]
 fn g7_orphans_go_at_once_and_before_all_else() {
     let rig = numbers(3);
     let (a, gone, bob) = (rig.open(ALICE), rig.open(ALICE), rig.open(BOB));
@@ -297,6 +310,22 @@ fn g7_ten_thousand_abandoned_sessions_are_noticed_by_nobody() {
         client.news().iter().filter(|n| **n == News::Lost).count(),
         0
     );
+}
+
+#[test]
+fn g7_a_tpm_that_ends_no_session_is_not_asked_again_by_every_command() {
+    let rig = numbers(1);
+    let (a, bob, carol) = (rig.open(ALICE), rig.open(BOB), rig.open(CAROL));
+    hold(&a, 1);
+    pass(LEASE);
+    let refusal = Fault::Answer(rc::RETRY);
+    rig.chip.borrow_mut().fail_code(cc::FLUSH_CONTEXT, refusal);
+    waits(&bob);
+    let ((), sent) = rig.sent(|| (0..3).for_each(|_| carol.random().unwrap()));
+    assert_eq!(crate::count(&sent, cc::FLUSH_CONTEXT), 0, "{sent:?}");
+    rig.chip.borrow_mut().fail_none();
+    rig.pass_until_called(&bob);
+    fetch(&bob);
 }
 
 #[test]
