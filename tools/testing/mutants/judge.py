@@ -11,10 +11,10 @@ import subprocess
 # The tests of tests/guarantees that take longest, in the order of how soon they tell.
 LONG = ("faults::", "close::g8_a_flush_that_failed_once", "gap::g1_the_real_tpms_gap", "random::",
         "interleavings::")
-# A mutant may turn for ever, or take all memory: seconds of processor time, of which the tests need a
-# tenth, and bytes. One that sleeps takes no such time.
-QUICK_CPU = 20
-LONG_CPU = 300
+# A mutant may turn for ever, or take all memory: seconds of processor time, several times what the tests
+# need, and bytes. One that sleeps takes no such time.
+QUICK_CPU = 4
+LONG_CPU = 150
 MEMORY = 8 << 30
 ASLEEP = 3600
 
@@ -24,9 +24,9 @@ WITHOUT_OPTION = "--no-default-features"
 PARTS = [
     Part("guarantees", (), tuple(word for long in LONG for word in ("--skip", long)), QUICK_CPU),
     *(Part("guarantees", (), (long,), LONG_CPU) for long in LONG),
+    Part("guarantees", (WITHOUT_OPTION,), (), LONG_CPU),
     Part("sweep", (), (), LONG_CPU),
     Part("oracle", (), (), LONG_CPU),
-    Part("guarantees", (WITHOUT_OPTION,), (), LONG_CPU),
 ]
 
 

@@ -17,6 +17,8 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+# The tree as cargo-mutants reads it, and as it is built.
+PLAIN = os.path.join(TREE, "build/mutants-plain")
 COPY = os.path.join(TREE, "build/mutants")
 TARGET = os.path.join(TREE, "build/mutants-target")
 ENGINE = "drivers/char/tpm/tpmrm/engine"
@@ -59,10 +61,8 @@ class Text:
     """A file, with places that are lines and columns of characters."""
 
     def __init__(self, path):
-        with open(path, encoding="utf-8") as file:
-            self.text = file.read()
         self.starts = [0]
-        for line in self.text.splitlines(keepends=True):
+        for line in read(path).splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
 
     def span(self, span):
@@ -70,51 +70,66 @@ class Text:
 
 
 def copy_tree():
-    """The engine, its tests and what they need."""
-    shutil.rmtree(COPY, ignore_errors=True)
-    os.makedirs(COPY)
+    """The engine, its tests and what they need, without mutants."""
+    shutil.rmtree(PLAIN, ignore_errors=True)
     names = subprocess.run(["git", "ls-files", "-z", ENGINE, "tools/testing/engine",
                             "tools/testing/replacement"], cwd=TREE, stdout=subprocess.PIPE, text=True, check=True)
     for name in names.stdout.split("\0"):
         if name:
-            os.makedirs(os.path.join(COPY, os.path.dirname(name)), exist_ok=True)
-            shutil.copyfile(os.path.join(TREE, name), os.path.join(COPY, name))
-    shutil.copytree(os.path.join(COPY, ENGINE), os.path.join(COPY, WITHIN))
-    shutil.copyfile(os.path.join(HERE, "mutant.rs"), os.path.join(COPY, "tools/testing/engine/src/mutant.rs"))
+            os.makedirs(os.path.join(PLAIN, os.path.dirname(name)), exist_ok=True)
+            shutil.copyfile(os.path.join(TREE, name), os.path.join(PLAIN, name))
+    shutil.copytree(os.path.join(PLAIN, ENGINE), os.path.join(PLAIN, WITHIN))
+    shutil.copyfile(os.path.join(HERE, "mutant.rs"), os.path.join(PLAIN, "tools/testing/engine/src/mutant.rs"))
     change("engine/src/lib.rs", r'#\[path = "[^"]*/engine/mod.rs"\]\n', "")
     change("engine/src/lib.rs", r"\Z", "pub mod mutant;\n")
-    write("Cargo.toml", WORKSPACE)
-    shutil.copyfile(os.path.join(TREE, "tools/testing/engine/Cargo.lock"), os.path.join(COPY, "Cargo.lock"))
+    write(os.path.join(PLAIN, "Cargo.toml"), WORKSPACE)
+    shutil.copyfile(os.path.join(TREE, "tools/testing/engine/Cargo.lock"), os.path.join(PLAIN, "Cargo.lock"))
     # A workspace has no other within, and profiles are its own.
     for package in ("engine", "replacement"):
         change(f"{package}/Cargo.toml", r"\[workspace\]\n(members = .*\n)?|\[profile\.[^\[]*", "")
 
 
-def write(name, text):
-    with open(os.path.join(COPY, name), "w", encoding="utf-8") as file:
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
         file.write(text)
 
 
 def change(name, pattern, replacement):
     """Changes a file of the copy."""
-    name = os.path.join("tools/testing", name)
-    with open(os.path.join(COPY, name), encoding="utf-8") as file:
-        text = file.read()
-    write(name, re.sub(pattern, replacement, text))
+    path = os.path.join(PLAIN, "tools/testing", name)
+    write(path, re.sub(pattern, replacement, read(path)))
+
+
+def build_tree(switched):
+    """Makes the tree to be built, with these files instead of the plain ones. What is the same is left alone,
+    so that cargo builds no more than it has to."""
+    for folder, _, names in os.walk(PLAIN):
+        inside = os.path.relpath(folder, PLAIN)
+        os.makedirs(os.path.join(COPY, inside), exist_ok=True)
+        for name in names:
+            name = os.path.normpath(os.path.join(inside, name))
+            text = switched.get(name) or read(os.path.join(PLAIN, name))
+            if not os.path.exists(os.path.join(COPY, name)) or read(os.path.join(COPY, name)) != text:
+                write(os.path.join(COPY, name), text)
 
 
 def mutants(files):
-    """All mutants of these files in the copy, each with a name of its own."""
+    """All mutants of these files, each with a name of its own."""
     tools = subprocess.run([os.path.join(HERE, "cargo-tool"), "cargo-mutants"], stdout=subprocess.PIPE,
                            text=True, check=True).stdout.strip()
     listed = subprocess.run(["cargo", "mutants", "--list", "--json", f"--package={PACKAGE}",
-                             *(f"--file={WITHIN}/{name}" for name in files)], cwd=COPY,
+                             *(f"--file={WITHIN}/{name}" for name in files)], cwd=PLAIN,
                             env=dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}"),
                             stdout=subprocess.PIPE, text=True, check=True)
     texts = {}
     found = []
     for entry in json.loads(listed.stdout):
-        path = os.path.join(COPY, entry["file"])
+        path = os.path.join(PLAIN, entry["file"])
         found.append(Mutant(entry, texts.setdefault(path, Text(path))))
     # The same change of one function, in another place.
     seen = collections.Counter()
@@ -134,14 +149,14 @@ def body(text, mutant):
 
 
 def switch(found):
-    """Puts the mutants into the files of the copy; returns the numbers by file and line."""
+    """The files with the mutants in them, and the mutants by file and line."""
     placed = {}
+    switched = {}
     by_file = collections.defaultdict(list)
     for mutant in found:
         by_file[mutant.file].append(mutant)
     for name, some in by_file.items():
-        with open(os.path.join(TREE, ENGINE, name), encoding="utf-8") as file:
-            text = file.read()
+        text = read(os.path.join(TREE, ENGINE, name))
         out = ""
         done = 0
         functions = collections.defaultdict(list)
@@ -164,8 +179,8 @@ def switch(found):
             out += text[begins:end] + ") }" * len(changes) + " }"
             done = end
             placed[name, out.count("\n") + 1] = None
-        write(os.path.join(WITHIN, name), out + text[done:])
-    return placed
+        switched[os.path.join(WITHIN, name)] = out + text[done:]
+    return switched, placed
 
 
 def culprits(placed, messages):
@@ -210,7 +225,8 @@ def make(files, options, known):
     unbuildable = {mutant.name for mutant in found if "const fn" in declaration(mutant)} | known
     while True:
         rest = [mutant for mutant in found if mutant.name not in unbuildable]
-        placed = switch(rest)
+        switched, placed = switch(rest)
+        build_tree(switched)
         done = cargo("check", "--lib", *options)
         if done.returncode == 0:
             return rest, unbuildable
@@ -221,8 +237,7 @@ def make(files, options, known):
 
 
 def declaration(mutant):
-    with open(os.path.join(TREE, ENGINE, mutant.file), encoding="utf-8") as file:
-        text = file.read()
+    text = read(os.path.join(TREE, ENGINE, mutant.file))
     return text[mutant.inside[0]:body(text, mutant)]
 
 
