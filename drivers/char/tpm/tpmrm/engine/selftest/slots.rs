@@ -14,6 +14,7 @@ use crate::engine::{
     },
     slots::{
         Occupant,
+        Occupied,
         Slots, //
     },
     space::UserId,
@@ -72,7 +73,10 @@ fn filled(space: SpaceId) -> Option<(Slots, [ObjectId; 3])> {
 
     slots.reserve().ok()?;
     for (number, id) in (0..).zip(ids) {
-        slots.add(physical(number)?, Occupant::Object(id));
+        match slots.add(physical(number)?, Occupant::Object(id)) {
+            Occupied::No => {}
+            Occupied::Yes => return None,
+        }
     }
     Some((slots, ids))
 }
@@ -114,7 +118,7 @@ pub(crate) fn a_handle_that_is_given_again_stands_for_the_new_one() -> Verdict {
     let (mut slots, [one, _, third]) = present!(filled(space));
     let place = present!(physical(0));
 
-    slots.add(place, Occupant::Object(third));
+    check!(slots.add(place, Occupant::Object(third)) == Occupied::Yes);
     check!(slots.touch(one).is_none());
     check!(slots.iter().filter(|slot| slot.physical == place).count() == 1);
     Ok(())
@@ -131,7 +135,7 @@ pub(crate) fn what_a_space_leaves_is_nobodys() -> Verdict {
         handle: VirtualHandle::FIRST,
     };
 
-    slots.add(place, Occupant::Object(foreign));
+    check!(slots.add(place, Occupant::Object(foreign)) == Occupied::No);
     slots.abandon_space(space_of_one);
     check!(slots.touch(one).is_none());
     check!(slots.touch(foreign) == Some(place));
