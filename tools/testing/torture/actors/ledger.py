@@ -8,7 +8,8 @@ import struct
 NAMES = ("clients_started", "clients_killed", "clients_ended", "commands", "keys_checked", "sessions_checked",
          "sequences_checked", "sessions_lost", "sessions_refused", "queued", "noise_bytes", "noise_writes", "ioctls",
          "bystander_checks", "raw_commands", "raw_objects", "pcr_reads", "random_bytes", "trusted_keys", "parameters",
-         "unloads", "unloads_refused", "loads", "plugs", "unplugs", "chip_commands", "suspends", "suspends_refused",
+         "unloads", "unloads_refused", "loads", "plugs", "unplugs", "chip_commands", "sleeps_begun", "suspends",
+         "suspends_refused",
          "allocations_failed")
 ENTRY = struct.Struct("=Q")
 # How many can count at the same time.
