@@ -212,11 +212,11 @@ def g3_g8_a_close_at_any_stage_of_the_sleep_leaves_nothing():
                 leave(tpm)
             sleep.suspend()
             expect.equal(closed() - before, 1 + QUEUED, f"how many descriptors were closed {when}")
+            # What could not be flushed is flushed a second later, by nobody's command.
+            chip.wait_for(f"an end to what is left after a close {when}", lambda: left() == [0, 0, 1])
             with tss.Tpm(flags=os.O_NONBLOCK) as tpm:
                 tpm.write(wire.command(wire.GET_RANDOM, parameters=struct.pack(">H", 8)))
                 expect.equal(expect.awaited(tpm), {"IN"}, "the events after a queued command")
-            # What could not be flushed is flushed a second later, by nobody's command.
-            chip.wait_for(f"an end to what is left after a close {when}", lambda: left() == [0, 0, 1])
             for thing in stays:
                 thing.check()
         for thing in stays:
