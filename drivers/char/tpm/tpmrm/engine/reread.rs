@@ -148,7 +148,8 @@ impl Engine {
 
                     match place.filter(|_| !listed.iter().any(is_there)) {
                         Some(Place::Loaded) => {
-                            self.session_is_absent(tpm, handle);
+                            let _ = self.session_is_not_loaded(tpm, handle);
+
                             found = Found::NotAll;
                         }
                         // It had to leave again to open the gap.
@@ -212,7 +213,7 @@ impl Engine {
                 return;
             };
 
-            self.session_is_absent(tpm, handle);
+            let _ = self.session_is_not_loaded(tpm, handle);
         }
     }
 

@@ -206,6 +206,21 @@ impl Session {
         self.doubt != Doubt::None
     }
 
+    /// The TPM says what it says of a loaded session only. Its context is kept in mind, in case that
+    /// was not true.
+    pub(crate) fn seems_loaded(&mut self) {
+        self.place = Place::Loaded;
+    }
+
+    /// The TPM does not have it loaded. When that was only by the look of it, it is saved as before.
+    pub(crate) fn is_not_loaded(&mut self) -> Place {
+        if self.doubt == Doubt::MaybeLoaded {
+            self.place = Place::Saved;
+            self.doubt = Doubt::None;
+        }
+        self.place
+    }
+
     /// Whether the TPM need not list it among those that are saved, as it does when it has ended.
     pub(crate) fn may_be_unlisted(&self) -> bool {
         self.place == Place::Loaded || self.may_be_loaded()

@@ -142,7 +142,7 @@ impl Engine {
             Verdict::Refused(ResponseCode::CONTEXT_GAP) => {
                 // It could be saved, if the oldest one were not so old.
                 if let Some(session) = self.sessions.find_mut(handle) {
-                    session.loaded();
+                    session.seems_loaded();
                 }
                 Whereabouts::Told
             }
@@ -212,8 +212,7 @@ impl Engine {
                 Verdict::Refused(code) if code.says_absent() => {
                     absences = absences.saturating_add(1);
                     if absences >= OPINIONS {
-                        self.session_is_absent(tpm, handle);
-                        return Save::Lost;
+                        return self.session_is_not_loaded(tpm, handle);
                     }
                 }
                 Verdict::Refused(_) => {}
@@ -229,12 +228,27 @@ impl Engine {
         }
     }
 
+    /// The TPM does not have the session loaded, where we had it.
+    pub(crate) fn session_is_not_loaded(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        handle: SessionHandle,
+    ) -> Save {
+        match self.sessions.find_mut(handle).map(Session::is_not_loaded) {
+            Some(Place::Saved) => Save::Saved,
+            Some(Place::Loaded) | None => {
+                self.session_is_absent(tpm, handle);
+                Save::Lost
+            }
+        }
+    }
+
     /// The TPM does not have the session where we had it. It has ended, or a save that was not
     /// answered was executed: then nobody has the context, and the TPM would keep the number.
     ///
     /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended. That is
     /// looked into when the command ends.
-    pub(crate) fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+    fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
         if let Some(session) = self.sessions.find(handle) {
             if session.context().is_empty() {
                 // It was never saved: perhaps it is there, under a number that we were not told.

@@ -203,3 +203,26 @@ fn g3_what_an_unanswered_command_has_not_ended_stays() {
     rig.close(a);
     rig.assert_nothing();
 }
+
+/// The TPM answers as if the session were loaded, which it never was: its context is good.
+#[test]
+fn g3_g8_a_session_that_only_seemed_to_be_loaded_is_loaded() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    rig.raw().random().unwrap();
+    rig.chip
+        .borrow_mut()
+        .fail_nth(0, Fault::Before(kernel::error::code::EIO));
+    assert!(a.policy_digest(session.handle).is_err());
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::CONTEXT_SAVE, Fault::Answer(rc::CONTEXT_GAP));
+    let digest = a.policy_digest(session.handle);
+    assert!(rig.chip.borrow_mut().fail_none() > 0);
+    digest.unwrap();
+    rig.close(a);
+    rig.assert_nothing();
+}
