@@ -5,8 +5,8 @@ import os
 import re
 import subprocess
 
-# Files that cannot carry a licence line: the licence, and what cargo writes.
-NO_LICENCE = re.compile(r"(^|/)(COPYING|Cargo\.lock)$")
+# Files that cannot carry a licence line: the licence, what cargo writes, and what Debian wants to be so.
+NO_LICENCE = re.compile(r"(^|/)(COPYING|Cargo\.lock|debian/(changelog|source/format))$")
 LICENCE = "SPDX-License-Identifier: GPL-2.0"
 # Public mirrors and registries; those that this machine uses are asked for.
 HOSTS = r"(deb|ftp|security|snapshot|archive)[.][a-z.]*(debian|ubuntu)[.](org|com)|(pypi|npmjs|pythonhosted|index[.]crates|static[.]crates)[.](org|io)"
