@@ -57,6 +57,9 @@ check:
 htmldocs:
 	@scripts/docs
 
+deb:
+	@scripts/deb
+
 bench: modules
 	@tools/testing/bench/run $(if $(LATENCY),--latency=$(LATENCY))
 
@@ -99,6 +102,7 @@ help:
 #: make check              run every check and test
 #:   KERNELS=all           with builds and system tests for every stock kernel, or for those named
 #: make htmldocs           build the documentation, into build/html
+#: make deb                build the Debian package, for DKMS
 #: make bench              compare the module with the C driver, tpm2-abrmd and the raw node
 #:   LATENCY=MS            how much longer a slow TPM takes (10)
 #: make users              run software that people use with a TPM, beside the C driver
@@ -119,7 +123,7 @@ help:
 #:
 #: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
 
-.PHONY: all modules modules_install clean checked-kdir rig vm demo check htmldocs bench users torture fuzz \
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check htmldocs deb bench users torture fuzz \
 	coverage mutants prove-the-tests distclean help
 
 endif
