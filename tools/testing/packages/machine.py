@@ -95,9 +95,10 @@ class Booted(Guest):
         shutil.copytree(os.path.join(HERE, "guest"), top + PLACE)
         with open(f"{top}{PLACE}/command", "w") as file:
             file.write(self.options.command[0] + "\n")
-        wants = f"{top}/etc/systemd/system/multi-user.target.wants"
-        os.makedirs(wants, exist_ok=True)
-        shutil.copy(os.path.join(HERE, "guest/rig.service"), wants)
+        units = f"{top}/etc/systemd/system"
+        os.makedirs(f"{units}/multi-user.target.wants", exist_ok=True)
+        for link in (f"{units}/rig.service", f"{units}/multi-user.target.wants/rig.service"):
+            os.symlink(f"{PLACE}/rig.service", link)
         os.makedirs(self.root.inside("/guest"), exist_ok=True)
         namespace.bind(top, self.root.inside("/guest"))
 

@@ -84,9 +84,9 @@ class Trouble:
         machine = self.copy()
         machine.sh(f"rm -rf {PREPARED}/{self.release}")
         _, said = machine.sh(
-            f"cd /tmp && setsid /usr/lib/tpmrm-dkms/prepare {self.release} /lib/modules/{self.release}/build & "
+            f"cd /tmp; setsid /usr/lib/tpmrm-dkms/prepare {self.release} /lib/modules/{self.release}/build & "
             f"until [ -d {PREPARED}/partial.*/linux/scripts ]; do sleep 0.2; done; "
-            f"pid=$!; kill -9 -- -$pid; wait; ls {PREPARED}")
+            f"kill -9 -$!; wait; ls {PREPARED}")
         says(said, "partial.")
         assert not os.path.exists(machine.inside(f"{PREPARED}/{self.release}"))
         self.write(machine, "/usr/lib/tpmrm-dkms/metadata", COUNTED)
