@@ -21,7 +21,8 @@ def run(results, tree, deb):
     with results.test("packages_files_are_in_their_places"):
         listed = subprocess.run(["dpkg-deb", "--contents", deb], stdout=subprocess.PIPE, text=True, check=True).stdout
         paths = {line.split()[5].removeprefix(".") for line in listed.splitlines()}
-        for path in ("/etc/modprobe.d/tpmrm.conf", "/usr/lib/modules-load.d/tpmrm.conf", f"/usr/src/tpmrm-{version}/dkms.conf",
+        for path in ("/etc/modprobe.d/tpmrm.conf", "/usr/lib/modules-load.d/tpmrm.conf",
+                     f"/usr/src/tpmrm-{version}/dkms.conf",
                      f"/usr/src/tpmrm-{version}/scripts/dkms/prepare", f"/usr/src/tpmrm-{version}/scripts/check-kdir",
                      f"/usr/src/tpmrm-{version}/drivers/char/tpm/tpmrm/tpmrm_main.rs",
                      "/etc/kernel/header_postinst.d/tpmrm-dkms", "/etc/kernel/postrm.d/tpmrm-dkms"):

@@ -37,7 +37,8 @@ def dependencies(control):
 def kernel_packages(release, version):
     """What one installs to get a kernel that modules can be built for."""
     series = re.match(r"\d+\.\d+", release)[0]
-    return [f"linux-image-{release}={version}", f"linux-headers-{release}={version}", f"linux-source-{series}={version}"]
+    names = (f"linux-image-{release}", f"linux-headers-{release}", f"linux-source-{series}")
+    return [f"{name}={version}" for name in names]
 
 
 class Image:

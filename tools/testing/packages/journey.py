@@ -53,8 +53,9 @@ class Journey:
     def install(self):
         """On a new trixie, whose own kernel has no Rust."""
         with self.results.test("packages_depend_on_what_trixie_has"):
-            status, said = self.machine.sh(
-                f": >/tmp/nothing && apt-get -s --no-install-recommends -o Dir::State::status=/tmp/nothing install {self.deb}")
+            # By an empty list of what is installed.
+            status, said = self.machine.sh(": >/tmp/nothing && apt-get -s --no-install-recommends "
+                                           f"-o Dir::State::status=/tmp/nothing install {self.deb}")
             assert status == 0, said[-2000:]
         with self.results.test("packages_install_on_a_kernel_without_rust"):
             said = self.apt(self.deb)
@@ -145,7 +146,8 @@ class Journey:
                 "apt-get -y purge tpmrm-dkms && dkms add /srv/tpmrm && "
                 f"dkms build tpmrm/{self.version} -k {stock.release} --kernelsourcedir {stock.tree}")
             assert status == 0, said[-2000:]
-            assert os.path.isdir(other.inside(f"/var/lib/dkms/tpmrm/{self.version}/{stock.release}/x86_64/module")), said
+            built = f"/var/lib/dkms/tpmrm/{self.version}/{stock.release}/x86_64/module"
+            assert os.path.isdir(other.inside(built)), said
 
     def removal(self):
         """Nothing is left."""

@@ -24,7 +24,8 @@ def check(machine, release):
     for path, part in (("/tmp/module", rest[:-length]), ("/tmp/signature", rest[-length:])):
         with open(machine.inside(path), "wb") as file:
             file.write(part)
-    status, said = machine.sh(f"openssl x509 -inform DER -in {KEY} -out /tmp/certificate && openssl cms -verify -binary "
+    status, said = machine.sh(f"openssl x509 -inform DER -in {KEY} -out /tmp/certificate && "
+                              "openssl cms -verify -binary "
                               "-inform DER -in /tmp/signature -content /tmp/module -certfile /tmp/certificate "
                               "-CAfile /tmp/certificate -purpose any -nointern -out /dev/null")
     assert status == 0, said[-500:]

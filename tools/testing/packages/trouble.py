@@ -24,6 +24,7 @@ class Trouble:
         self.release, self.version = trixie.new
         self.series = ".".join(self.release.split(".")[:2])
         self.number = 0
+        self.command = f"/usr/lib/tpmrm-dkms/prepare {self.release} /lib/modules/{self.release}/build"
 
     def copy(self):
         self.number += 1
@@ -31,7 +32,7 @@ class Trouble:
 
     def prepare(self, machine):
         """Runs what DKMS runs before it builds."""
-        return machine.sh(f"cd /tmp && exec /usr/lib/tpmrm-dkms/prepare {self.release} /lib/modules/{self.release}/build")
+        return machine.sh(f"cd /tmp && exec {self.command}")
 
     def passed_over(self, machine, *words):
         status, said = self.prepare(machine)
@@ -73,7 +74,8 @@ class Trouble:
     def no_space(self):
         machine = self.copy()
         machine.sh(f"rm -rf {PREPARED}/* && {SMALL} {PREPARED}")
-        self.passed_over(machine, "preparing it failed: error: ", " MB free, and ", f"all of it is in {PREPARED}/{self.release}.log")
+        self.passed_over(machine, "preparing it failed: error: ", " MB free, and ",
+                         f"all of it is in {PREPARED}/{self.release}.log")
         _, said = machine.sh(f"/usr/lib/tpmrm-dkms/report {self.release}")
         found = set(os.listdir(machine.inside(PREPARED)))
         assert found == {f"{self.release}.log", "lock"}, f"{found} is left"
@@ -84,7 +86,7 @@ class Trouble:
         machine = self.copy()
         machine.sh(f"rm -rf {PREPARED}/{self.release}")
         _, said = machine.sh(
-            f"cd /tmp; setsid /usr/lib/tpmrm-dkms/prepare {self.release} /lib/modules/{self.release}/build & "
+            f"cd /tmp; setsid {self.command} & "
             f"until [ -d {PREPARED}/partial.*/linux/scripts ]; do sleep 0.2; done; "
             f"kill -9 -$!; wait; ls {PREPARED}")
         says(said, "partial.")
@@ -98,8 +100,8 @@ class Trouble:
     def two_at_once(self):
         machine = self.copy()
         self.write(machine, "/usr/lib/tpmrm-dkms/metadata", COUNTED)
-        one = f"(mkdir /tmp/%d && cd /tmp/%d && /usr/lib/tpmrm-dkms/prepare {self.release} /lib/modules/{self.release}/build)"
-        status, said = machine.sh(f"{one % (1, 1)} & {one % (2, 2)}; first=$?; wait $! && [ $first = 0 ] && "
+        one, other = (f"(mkdir /tmp/{name} && cd /tmp/{name} && {self.command})" for name in (1, 2))
+        status, said = machine.sh(f"{one} & {other}; second=$?; wait $! && [ $second = 0 ] && "
                                   "readlink /tmp/1/kdir /tmp/2/kdir && cat /tmp/runs")
         assert status == 0, said
         assert said.count("run\n") == 1, f"made more than once: {said}"
