@@ -18,11 +18,13 @@ SMALL = "mount -t tmpfs -o size=100m tmpfs"
 class Trouble:
     """A machine on which both kernels have a module; every test has one of its own to spoil."""
 
-    def __init__(self, results, machine, trixie):
+    def __init__(self, results, machine, trixie, own):
         self.results = results
         self.machine = machine
         self.release, self.version = trixie.new
         self.series = ".".join(self.release.split(".")[:2])
+        # The version of the package.
+        self.own = own
         self.number = 0
         self.command = f"/usr/lib/tpmrm-dkms/prepare {self.release} /lib/modules/{self.release}/build"
 
@@ -52,7 +54,7 @@ class Trouble:
         machine = self.copy()
         self.write(machine, "/usr/bin/rustc", OTHER_RUSTC)
         self.passed_over(machine, "it was built by rustc 1.85", "but /usr/bin/rustc is rustc 1.99.0")
-        machine.sh(f"dkms unbuild tpmrm/0.1.0 -k {self.release}")
+        machine.sh(f"dkms unbuild tpmrm/{self.own} -k {self.release}")
         status, said = machine.sh(f"dkms autoinstall -k {self.release}")
         assert status == 0, f"DKMS fails with status {status}: {said[-500:]}"
         says(said, "was skipped for module(s) tpmrm")
@@ -121,5 +123,5 @@ class Trouble:
                 function()
 
 
-def run(results, machine, trixie):
-    Trouble(results, machine, trixie).run()
+def run(results, machine, trixie, own):
+    Trouble(results, machine, trixie, own).run()
