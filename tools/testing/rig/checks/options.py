@@ -41,7 +41,7 @@ def rig_vm_refuses_a_log_of_no_tpm():
 
 
 def rig_vm_refuses_a_root_in_memory_for_what_it_cannot_do():
-    for option in ("--tty", "--forward=2321", "--kernel=debug"):
+    for option in ("--tty", "--forward=2321", "--packages=none"):
         done = command(script("vm"), "--root=memory", option, "--", "true")
         equal(done.returncode, 2, f"the status with {option}")
         says(done.stderr, "--root=memory", option.partition("=")[0])
