@@ -259,6 +259,20 @@ def queued(row, rng):
                     row.add("queued")
                     if rng.random() < 0.15:
                         return
-                    select.select([client.tpm.fd], [], [])
-                    client.tpm.read()
+                    answer(client.tpm)
     lives(row, rng, life)
+
+
+def answer(tpm):
+    """Reads what came of a queued command. Where there is a response, there is no waiting for it; but a hang-up for a
+    lost session can come while the command is under way."""
+    poller = select.poll()
+    poller.register(tpm.fd, select.POLLIN)
+    while True:
+        [(_, events)] = poller.poll()
+        try:
+            return tpm.read()
+        except BlockingIOError:
+            if events & select.POLLIN:
+                raise
+            select.select([], [], [], 0.01)
