@@ -104,7 +104,7 @@ class Relay:
             self.lock.notify_all()
 
     @contextlib.contextmanager
-    def holding(self, code=wire.READ_CLOCK):
+    def holding(self, code=wire.GET_TEST_RESULT):
         """Holds a command, and makes sure that it was held all the time."""
         self.hold(code)
         try:

@@ -43,9 +43,9 @@ def settled(path=tss.NODE):
     queue's worker.
     """
     with tss.Tpm(path, os.O_NONBLOCK) as tpm:
-        tpm.write(wire.command(wire.READ_CLOCK))
+        tpm.write(wire.command(wire.GET_TEST_RESULT))
         expect.equal(expect.awaited(tpm), {"IN"}, "the events of a command behind those that wait")
-        wire.body_of(wire.READ_CLOCK, tpm.read())
+        wire.body_of(wire.GET_TEST_RESULT, tpm.read())
 
 
 def close_all_but(*kept):

@@ -63,9 +63,9 @@ class Tpm:
     def random(self, size=8):
         return self.call(wire.GET_RANDOM, parameters=struct.pack(">H", size))[2:]
 
-    def clock(self):
+    def test_result(self):
         """Nothing in the kernel sends this command, so it can be told from the rest."""
-        return self.call(wire.READ_CLOCK)
+        return self.call(wire.GET_TEST_RESULT)
 
     def mark(self, text):
         """A command that says something to whoever reads the TPM's log."""

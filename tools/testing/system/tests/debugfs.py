@@ -135,7 +135,7 @@ def all_of_many_spaces_are_shown():
     """Each time that there are more than before, room has to be made for them."""
     with contextlib.ExitStack() as stack:
         for _ in range(MANY):
-            stack.enter_context(tss.Tpm()).clock()
+            stack.enter_context(tss.Tpm()).test_result()
         expect.equal(len(debugfs.spaces_of(os.getpid())), MANY, "the number of spaces shown")
     expect.equal(debugfs.spaces_of(os.getpid()), [], "the spaces shown afterwards")
 
@@ -155,7 +155,7 @@ def reading_does_not_wait_for_a_command():
                 for name in debugfs.FILES:
                     debugfs.text(name, relay.node)
             during = debugfs.values("chip", relay.node)
-            shown(during, command=f"{wire.READ_CLOCK:#x}", command_space=before["space"])
+            shown(during, command=f"{wire.GET_TEST_RESULT:#x}", command_space=before["space"])
             assert "command_ms" in during, "how long it takes is not shown"
             shown(debugfs.space_of(os.getpid(), relay.node), space=before["space"], objects=1, commands=1)
         thread.join()
@@ -215,7 +215,7 @@ def a_file_that_is_open_keeps_the_module():
 def a_file_that_is_open_outlives_its_chip():
     debugfs.mount()
     with chip.Relay() as relay, relay.open() as tpm:
-        tpm.clock()
+        tpm.test_result()
         with contextlib.ExitStack() as stack:
             files = [stack.enter_context(open(debugfs.path(name, relay.node))) for name in debugfs.FILES]
             relay.unplug()
@@ -265,7 +265,7 @@ def readers_meet_everything_that_comes_and_goes():
         for _ in range(ROUNDS):
             with workers(use, use):
                 with chip.Relay() as relay, relay.open() as tpm:
-                    relay.hold(wire.READ_CLOCK)
+                    relay.hold(wire.GET_TEST_RESULT)
                     thread = threading.Thread(target=lambda: suppressed(tpm.clock))  # pylint: disable=cell-var-from-loop
                     thread.start()
                     relay.wait_until_held()

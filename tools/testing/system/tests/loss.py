@@ -153,10 +153,10 @@ def epoll_tells_of_each_loss():
 @test(control=NOTHING)
 def a_loss_is_told_beside_an_unread_answer():
     with Scene() as scene:
-        scene.victim.write(wire.command(wire.READ_CLOCK))
+        scene.victim.write(wire.command(wire.GET_TEST_RESULT))
         scene.lose()
         expect.equal(expect.events(scene.victim), {"IN", "PRI"}, "the events")
-        wire.body_of(wire.READ_CLOCK, scene.victim.read())
+        wire.body_of(wire.GET_TEST_RESULT, scene.victim.read())
 
 
 @test(control=NOTHING)

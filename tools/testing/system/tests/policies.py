@@ -15,7 +15,7 @@ from harness.users import ALICE, BOB, CAROL
 from .loss import Scene
 
 REFUSED = wire.MANAGER | wire.SESSION_HANDLES
-CLOCK = wire.command(wire.READ_CLOCK)
+HARMLESS = wire.command(wire.GET_TEST_RESULT)
 
 
 def is_closed(tpm):
@@ -24,7 +24,7 @@ def is_closed(tpm):
     assert {"HUP", "ERR"} <= found and not found & {"IN", "OUT"}, f"the events are {found}"
     for _ in range(2):
         with expect.fails_with(errno.EPIPE):
-            tpm.write(CLOCK)
+            tpm.write(HARMLESS)
         with expect.fails_with(errno.EPIPE):
             tpm.write(tss.START)
     expect.equal(control.info(tpm).flags & control.CLOSED, control.CLOSED, "the flags")
@@ -42,18 +42,18 @@ def close_ends_the_use_of_a_descriptor():
         thread.join()
         assert len(found) == 1 and {"HUP", "ERR"} <= found[0], f"the poller was woken by {found}"
         is_closed(scene.victim)
-        scene.other.clock()
+        scene.other.test_result()
         same_user.flush(same_user.start())
 
 
 @test(control=NOTHING)
 def close_leaves_an_answer_to_be_read():
     with Scene(policy=control.CLOSE) as scene:
-        scene.victim.write(CLOCK)
+        scene.victim.write(HARMLESS)
         scene.lose()
         found = expect.events(scene.victim)
         assert {"IN", "HUP", "ERR"} <= found, f"the events are {found}"
-        wire.body_of(wire.READ_CLOCK, scene.victim.read())
+        wire.body_of(wire.GET_TEST_RESULT, scene.victim.read())
         is_closed(scene.victim)
 
 
@@ -63,7 +63,7 @@ def close_is_for_queued_commands_too():
         scene.lose()
         os.set_blocking(scene.victim.fd, False)
         with expect.fails_with(errno.EPIPE):
-            scene.victim.write(CLOCK)
+            scene.victim.write(HARMLESS)
 
 
 @test(control=NOTHING)
@@ -84,7 +84,7 @@ def a_descriptor_has_its_own_policy():
         expect.equal(control.info(scene.victim).policy, control.FAIL, "the policy")
         lost = scene.lose()
         expect.equal(control.lost(scene.victim), [lost], "the lost sessions")
-        scene.victim.clock()
+        scene.victim.test_result()
         control.set_policy(scene.victim, control.DEFAULT)
         expect.equal(control.info(scene.victim).policy, control.CLOSE, "the policy")
         scene.lose()
@@ -259,7 +259,7 @@ def a_reservation_is_interrupted_by_a_signal():
         os.kill(pid, 9)
         expect.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), -9, "the end of the process")
         expect.equal(control.info(tpm).reserved, 0, "the sessions that are kept")
-        tpm.clock()
+        tpm.test_result()
         waiter, = scarcity.queue(CAROL)
         other.flush(handles[0])
         waiter.handle()

@@ -225,7 +225,7 @@ def the_wait_ends_at_its_deadline():
             with expect.answered(REFUSED):
                 tpm.start()
             assert time.monotonic() - began >= wait, "it was refused too early"
-            tpm.clock()
+            tpm.test_result()
         expect.equal(patient.is_over(), False, "whether the wait of another is over")
         taken.give()
         patient.handle()

@@ -11,7 +11,7 @@ from harness.runner import FAILS, NOTHING, test
 
 # The command that is under way when a chip goes may be told so in the words of the chip's driver.
 CUT_SHORT = {errno.EPIPE, errno.ECANCELED}
-CLOCK = wire.command(wire.READ_CLOCK)
+HARMLESS = wire.command(wire.GET_TEST_RESULT)
 RANDOM = wire.command(wire.GET_RANDOM, parameters=struct.pack(">H", 32))
 
 
@@ -58,11 +58,11 @@ def g2_an_answer_outlives_the_chip():
 def a_chip_that_goes_during_a_command_ends_it():
     with chip.Relay() as relay, relay.open() as tpm:
         found = []
-        relay.hold(wire.READ_CLOCK)
+        relay.hold(wire.GET_TEST_RESULT)
 
-        def clock():
+        def test_result():
             try:
-                tpm.clock()
+                tpm.test_result()
             except OSError as error:
                 found.append(error.errno)
 
@@ -73,16 +73,16 @@ def a_chip_that_goes_during_a_command_ends_it():
         thread.join()
         assert len(found) == 1 and CUT_SHORT.issuperset(found), f"the command failed with {found}"
         with expect.fails_with(errno.EPIPE):
-            tpm.clock()
+            tpm.test_result()
 
 
 @test(control=NOTHING)
 def queued_commands_end_when_the_chip_goes():
     with chip.Relay() as relay:
         tpms = [relay.open(os.O_NONBLOCK) for _ in range(5)]
-        relay.hold(wire.READ_CLOCK)
+        relay.hold(wire.GET_TEST_RESULT)
         for tpm in tpms:
-            tpm.write(CLOCK)
+            tpm.write(HARMLESS)
         relay.wait_until_held()
         relay.unplug()
         for number, tpm in enumerate(tpms):

@@ -12,7 +12,7 @@ import time
 from harness import chip, expect, module, tss, wire
 from harness.runner import FAILS, NOTHING, note, test
 
-CLOCK = wire.command(wire.READ_CLOCK)
+HARMLESS = wire.command(wire.GET_TEST_RESULT)
 
 
 def busy(relay):
@@ -28,15 +28,15 @@ def busy(relay):
 def poll_and_reads_of_a_queued_command_do_not_wait():
     with chip.Relay() as relay, relay.open(os.O_NONBLOCK) as tpm:
         with relay.holding():
-            tpm.write(CLOCK)
+            tpm.write(HARMLESS)
             relay.wait_until_held()
             expect.equal(expect.events(tpm), set(), "the events while the TPM works")
             with expect.fails_with(errno.EAGAIN):
                 tpm.read()
             with expect.fails_with(errno.EBUSY):
-                tpm.write(CLOCK)
+                tpm.write(HARMLESS)
         expect.equal(expect.awaited(tpm), {"IN"}, "the events in the end")
-        wire.body_of(wire.READ_CLOCK, tpm.read())
+        wire.body_of(wire.GET_TEST_RESULT, tpm.read())
 
 
 @test()
@@ -44,14 +44,14 @@ def poll_waits_until_the_answer_is_there():
     with chip.Relay() as relay, relay.open(os.O_NONBLOCK) as tpm:
         found = []
         with relay.holding():
-            tpm.write(CLOCK)
+            tpm.write(HARMLESS)
             relay.wait_until_held()
             thread = threading.Thread(target=lambda: found.append(expect.awaited(tpm)))
             thread.start()
             chip.wait_for("a poll()", lambda: expect.in_poll(thread))
         thread.join()
         expect.equal(found, [{"IN"}], "what woke the poller")
-        wire.body_of(wire.READ_CLOCK, tpm.read())
+        wire.body_of(wire.GET_TEST_RESULT, tpm.read())
 
 
 @test()
@@ -60,9 +60,9 @@ def epoll_tells_of_each_answer_once():
         poll.register(tpm.fd, select.EPOLLIN | select.EPOLLET)
         for _ in range(3):
             expect.equal(poll.poll(0), [], "the events before the command")
-            tpm.write(CLOCK)
+            tpm.write(HARMLESS)
             expect.equal(poll.poll(), [(tpm.fd, select.EPOLLIN)], "the events in the end")
-            wire.body_of(wire.READ_CLOCK, tpm.read())
+            wire.body_of(wire.GET_TEST_RESULT, tpm.read())
 
 
 @test(control=FAILS)
@@ -72,7 +72,7 @@ def other_descriptors_do_not_wait_for_a_command():
             tpm, thread = busy(relay)
             expect.equal(expect.events(other), {"OUT"}, "the events of an idle descriptor")
             expect.equal(other.read(), b"", "its read")
-            queued.write(CLOCK)
+            queued.write(HARMLESS)
             expect.equal(expect.events(queued), set(), "the events of a queued command")
             with expect.fails_with(errno.EAGAIN):
                 queued.read()
@@ -92,7 +92,7 @@ def a_shared_descriptor_does_not_wait_where_it_must_not():
             tpm, thread = busy(relay)
             expect.equal(expect.events(tpm), set(), "the events while the TPM works")
             with expect.fails_with(errno.EBUSY):
-                tpm.write(CLOCK)
+                tpm.write(HARMLESS)
             # The blocking write goes on as it was.
             os.set_blocking(tpm.fd, False)
             with expect.fails_with(errno.EAGAIN):
@@ -108,12 +108,12 @@ def a_signal_ends_a_write_that_waits_for_its_turn():
         with relay.holding():
             tpm, thread = busy(relay)
             before = len(relay.seen)
-            with interrupted_write(relay, CLOCK) as child:
+            with interrupted_write(relay, HARMLESS) as child:
                 expect.equal(child(), errno.EINTR, "the error of the write")
         thread.join()
         tpm.close()
         # Nothing came of the interrupted command: it was never sent.
-        expect.equal([wire.code_of(seen) for seen in relay.seen[before:] if wire.code_of(seen) == wire.READ_CLOCK],
+        expect.equal([wire.code_of(seen) for seen in relay.seen[before:] if wire.code_of(seen) == wire.GET_TEST_RESULT],
                      [], "the commands that came")
 
 
@@ -179,7 +179,7 @@ def a_signal_ends_a_read_of_a_queued_command():
     with chip.Relay() as relay, relay.open(os.O_NONBLOCK) as tpm:
         signal.signal(signal.SIGALRM, interrupt)
         with relay.holding():
-            tpm.write(CLOCK)
+            tpm.write(HARMLESS)
             relay.wait_until_held()
             os.set_blocking(tpm.fd, True)
             signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
@@ -190,7 +190,7 @@ def a_signal_ends_a_read_of_a_queued_command():
                 pass
             signal.setitimer(signal.ITIMER_REAL, 0)
         # The command goes on, and its answer is not lost.
-        wire.body_of(wire.READ_CLOCK, tpm.read())
+        wire.body_of(wire.GET_TEST_RESULT, tpm.read())
 
 
 @test(control=NOTHING)
@@ -200,29 +200,29 @@ def g8_a_killed_process_does_not_wait_for_its_turn():
             tpm, thread = busy(relay)
             child = os.fork()
             if child == 0:
-                relay.open().clock()
+                relay.open().test_result()
                 os._exit(0)
             chip.wait_for("the write", lambda: state(child) in "SD")
             os.kill(child, signal.SIGKILL)
             expect.equal(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), -signal.SIGKILL, "the child's end")
         thread.join()
         tpm.close()
-        expect.equal(relay.count(wire.READ_CLOCK), 1, "the number of commands that came")
+        expect.equal(relay.count(wire.GET_TEST_RESULT), 1, "the number of commands that came")
 
 
 @test(control=NOTHING)
 def a_close_takes_back_a_queued_command():
     with chip.Relay() as relay, relay.open(os.O_NONBLOCK) as first:
         with relay.holding():
-            first.write(CLOCK)
+            first.write(HARMLESS)
             relay.wait_until_held()
             second = relay.open(os.O_NONBLOCK)
-            second.write(CLOCK)
+            second.write(HARMLESS)
             second.close()
         expect.equal(expect.awaited(first), {"IN"}, "the events in the end")
         first.read()
         tss.Key(relay.open(), b"key").check()
-        expect.equal(relay.count(wire.READ_CLOCK), 1, "the number of commands that came")
+        expect.equal(relay.count(wire.GET_TEST_RESULT), 1, "the number of commands that came")
 
 
 @test(control=NOTHING)
@@ -232,7 +232,7 @@ def a_close_takes_back_a_command_that_waits_for_its_turn():
         with relay.holding():
             first, thread = busy(relay)
             second = relay.open(os.O_NONBLOCK)
-            second.write(CLOCK)
+            second.write(HARMLESS)
             # Long enough for the worker to take it; if it was not, this is the test before.
             time.sleep(0.5)
             closing = threading.Thread(target=second.close)
@@ -241,7 +241,7 @@ def a_close_takes_back_a_command_that_waits_for_its_turn():
         closing.join()
         thread.join()
         first.close()
-        expect.equal(relay.count(wire.READ_CLOCK), 1, "the number of commands that came")
+        expect.equal(relay.count(wire.GET_TEST_RESULT), 1, "the number of commands that came")
 
 
 @test(control=NOTHING)
@@ -265,14 +265,14 @@ def g2_a_queue_of_descriptors_is_answered_in_full():
         tpms = [relay.open(os.O_NONBLOCK) for _ in range(count)]
         with relay.holding():
             for tpm in tpms:
-                tpm.write(CLOCK)
+                tpm.write(HARMLESS)
             relay.wait_until_held()
             expect.equal([expect.events(tpm) for tpm in tpms], [set()] * count, "the events while the TPM works")
         for tpm in tpms:
             expect.equal(expect.awaited(tpm), {"IN"}, "the events in the end")
-            wire.body_of(wire.READ_CLOCK, tpm.read())
+            wire.body_of(wire.GET_TEST_RESULT, tpm.read())
             tpm.close()
-        expect.equal(relay.count(wire.READ_CLOCK), count, "the number of commands that came")
+        expect.equal(relay.count(wire.GET_TEST_RESULT), count, "the number of commands that came")
 
 
 @test(control=FAILS)

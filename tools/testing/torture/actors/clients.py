@@ -248,7 +248,7 @@ def reserve(tpm, count):
 
 def queued(row, rng):
     """Does not wait for the TPM; polls for some answers, and closes before others."""
-    commands = (tss.create_primary(wire.ECC), tss.START, wire.command(wire.READ_CLOCK),
+    commands = (tss.create_primary(wire.ECC), tss.START, wire.command(wire.GET_TEST_RESULT),
                 wire.command(wire.GET_RANDOM, parameters=b"\0\x10"))
 
     def life():

@@ -24,7 +24,7 @@ PATIENCE = 0.2
 
 def templates():
     """Good commands, to be spoilt."""
-    return (tss.START, tss.create_primary(wire.ECC), wire.command(wire.READ_CLOCK),
+    return (tss.START, tss.create_primary(wire.ECC), wire.command(wire.GET_TEST_RESULT),
             wire.command(wire.FLUSH_CONTEXT, (0x80000000,)), wire.command(wire.CONTEXT_SAVE, (0x02000000,)),
             wire.command(wire.CONTEXT_LOAD, parameters=bytes(64)),
             wire.command(wire.POLICY_GET_DIGEST, (0x03000001,)),
