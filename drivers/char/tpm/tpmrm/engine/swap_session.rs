@@ -165,15 +165,29 @@ impl Engine {
         if let Some(session) = self.sessions.find_mut(handle) {
             session.load_unanswered();
         }
-        match self.courier.save(tpm, handle) {
-            Verdict::Done(header) => {
-                let _ = self.session_saved(tpm, handle, header.sequence);
-            }
-            // It is not loaded, or the TPM is in trouble: what it lists will tell.
-            Verdict::Refused(_) => self.debris = Debris::Suspected,
-            Verdict::Unknown(_) => {
-                self.debris = Debris::Suspected;
-                self.save_unanswered(handle);
+        for opinion in 1..=OPINIONS {
+            match self.courier.save(tpm, handle) {
+                Verdict::Done(header) => {
+                    let _ = self.session_saved(tpm, handle, header.sequence);
+                    break;
+                }
+                Verdict::Refused(code) if code.says_absent() => {
+                    self.debris = Debris::Suspected;
+                    // What is loaded under its number from now on is another one.
+                    if opinion == OPINIONS {
+                        let _ = self.sessions.find_mut(handle).map(Session::is_not_loaded);
+                    }
+                }
+                // The TPM is in trouble: what it lists will tell.
+                Verdict::Refused(_) => {
+                    self.debris = Debris::Suspected;
+                    break;
+                }
+                Verdict::Unknown(_) => {
+                    self.debris = Debris::Suspected;
+                    self.save_unanswered(handle);
+                    break;
+                }
             }
         }
         Load::Failed(Refusal::Errno(error).into())

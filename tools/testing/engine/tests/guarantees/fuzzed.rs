@@ -212,11 +212,13 @@ fn g3_g8_a_session_that_only_seemed_to_be_loaded_is_loaded() {
     let a = rig.open(ALICE);
     let session = a.start(Kind::Policy).unwrap();
     rig.raw().random().unwrap();
-    rig.chip
-        .borrow_mut()
-        .fail_nth(0, Fault::Before(kernel::error::code::EIO));
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::Before(kernel::error::code::EIO));
+        chip.fail_nth(1, Fault::Answer(rc::RETRY));
+    }
     assert!(a.policy_digest(session.handle).is_err());
-    assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 2);
     rig.chip
         .borrow_mut()
         .fail_code(cc::CONTEXT_SAVE, Fault::Answer(rc::CONTEXT_GAP));
@@ -224,5 +226,32 @@ fn g3_g8_a_session_that_only_seemed_to_be_loaded_is_loaded() {
     assert!(rig.chip.borrow_mut().fail_none() > 0);
     digest.unwrap();
     rig.close(a);
+    rig.assert_nothing();
+}
+
+/// The session has ended, loading it was not answered, and neither was what was then given its number.
+#[test]
+fn g5_what_has_the_number_of_a_session_that_could_not_be_loaded_is_not_taken_for_it() {
+    let eio = kernel::error::code::EIO;
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    rig.raw().random().unwrap();
+    rig.raw().flush(session.handle).unwrap();
+    for (space, code, fault) in [
+        (&a, cc::CONTEXT_LOAD, Fault::Before(eio)),
+        (&b, cc::START_AUTH_SESSION, Fault::After(eio)),
+    ] {
+        rig.chip.borrow_mut().fail_code(code, fault);
+        let failed = match code {
+            cc::CONTEXT_LOAD => space.policy_digest(session.handle).is_err(),
+            _ => space.start(Kind::Policy).is_err(),
+        };
+        assert!(failed && rig.chip.borrow_mut().fail_none() > 0);
+    }
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.close(b);
     rig.assert_nothing();
 }
