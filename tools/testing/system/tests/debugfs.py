@@ -147,7 +147,7 @@ def reading_does_not_wait_for_a_command():
         before = debugfs.space_of(os.getpid(), relay.node)
         shown(before, objects=1, commands=1)
         with relay.holding():
-            thread = threading.Thread(target=tpm.clock)
+            thread = threading.Thread(target=tpm.test_result)
             thread.start()
             relay.wait_until_held()
             # Whether somebody waits for what is held is told by the end of the body.
@@ -266,7 +266,7 @@ def readers_meet_everything_that_comes_and_goes():
             with workers(use, use):
                 with chip.Relay() as relay, relay.open() as tpm:
                     relay.hold(wire.GET_TEST_RESULT)
-                    thread = threading.Thread(target=lambda: suppressed(tpm.clock))  # pylint: disable=cell-var-from-loop
+                    thread = threading.Thread(target=lambda: suppressed(tpm.test_result))  # pylint: disable=cell-var-from-loop
                     thread.start()
                     relay.wait_until_held()
                     relay.unplug()

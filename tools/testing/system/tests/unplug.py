@@ -66,7 +66,7 @@ def a_chip_that_goes_during_a_command_ends_it():
             except OSError as error:
                 found.append(error.errno)
 
-        thread = threading.Thread(target=clock)
+        thread = threading.Thread(target=test_result)
         thread.start()
         relay.wait_until_held()
         relay.unplug()

@@ -18,7 +18,7 @@ HARMLESS = wire.command(wire.GET_TEST_RESULT)
 def busy(relay):
     """A thread whose command keeps the chip at work, and its descriptor."""
     tpm = relay.open()
-    thread = threading.Thread(target=tpm.clock, daemon=True)
+    thread = threading.Thread(target=tpm.test_result, daemon=True)
     thread.start()
     relay.wait_until_held()
     return tpm, thread
