@@ -23,9 +23,9 @@ def wrapper(options=""):
 
 
 @contextlib.contextmanager
-def serving():
+def serving(options=STAYS):
     """The module, loaded as the next one, with contexts that stay."""
-    module.load(module.file(), STAYS)
+    module.load(module.file(), options)
     try:
         assert module.serves(tss.NODE), "the module does not serve the node"
         yield
@@ -101,7 +101,8 @@ def g9_where_no_barrier_can_be_put_up_nothing_stays():
     """The chip has no send() at the moment when the barrier is to be put in front of it, and the log tells."""
     with without_module(), wrapper():
         before = commands()
-        with serving():
+        # What it asks before it comes to the barrier.
+        with serving("idle_ms=0"):
             took = commands() - before
         mute(commands() + took)
         module.load(module.file(), STAYS)
