@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PLACE = "/.rig"
 PATIENCE = "systemd.default_timeout_start_sec=900 systemd.service_watchdogs=no systemd.getty_auto=no"
 # Seconds for all that is done in a guest, which is emulated.
-LIMIT = 1200
+LIMIT = 3000
 # Nobody is asked anything, and nobody needs an initramfs here.
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "INITRD": "No"}
 
