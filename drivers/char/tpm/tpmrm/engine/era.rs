@@ -14,7 +14,6 @@ use crate::engine::{
         Verdict,
         ATTEMPTS, //
     },
-    object::State,
     policy::Barrier,
     reread::Doubts,
     slots::Occupant,
@@ -128,9 +127,7 @@ impl Engine {
         while let Some(slot) = self.slots.get(0) {
             self.slots.remove(slot.physical);
             if let Occupant::Object(id) = slot.occupant {
-                if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
-                    let _ = self.lose_object(id);
-                }
+                self.object_left(id);
             }
         }
         loop {

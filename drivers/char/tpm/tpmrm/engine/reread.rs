@@ -8,7 +8,6 @@ use crate::engine::{
         Verdict, //
     },
     names::Names,
-    object::State,
     session::Place,
     slots::{
         Occupant,
@@ -117,9 +116,7 @@ impl Engine {
 
             self.slots.remove(slot.physical);
             if let Occupant::Object(id) = slot.occupant {
-                if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
-                    let _ = self.lose_object(id);
-                }
+                self.object_left(id);
             }
         }
     }

@@ -169,6 +169,13 @@ impl Engine {
         }
     }
 
+    /// The TPM does not have the object any more: without a context it is lost.
+    pub(crate) fn object_left(&mut self, id: ObjectId) {
+        if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
+            let _ = self.lose_object(id);
+        }
+    }
+
     /// Strikes an object off.
     pub(crate) fn lose_object(&mut self, id: ObjectId) -> Failure {
         if let Some(object) = self.spaces.object_mut(id) {

@@ -15,7 +15,6 @@ use crate::engine::{
         Names,
         Target, //
     },
-    object::State,
     reread::Doubts,
     slots::Occupant,
     spaces::ObjectId,
@@ -79,9 +78,7 @@ impl Engine {
                 return;
             };
 
-            if let Some(State::Stale) = self.spaces.object(id).map(|object| object.state()) {
-                let _ = self.lose_object(id);
-            }
+            self.object_left(id);
             self.slots.abandon_object(id);
         }
     }
