@@ -114,7 +114,7 @@ impl Engine {
                 self.era.trust = Trust::Sure;
                 match before {
                     Count::Known(before) if !resets.are_after(before) => {}
-                    Count::Known(_) | Count::Unknown | Count::Untold => self.strike_loaded(),
+                    Count::Known(_) | Count::Unknown | Count::Untold => self.strike_loaded(tpm),
                 }
                 return;
             }
@@ -123,7 +123,7 @@ impl Engine {
 
     /// The TPM was reset since something was loaded, and what is there under a handle of ours may be
     /// what was made without an answer. Nothing tells it from what was loaded after the reset.
-    fn strike_loaded(&mut self) {
+    fn strike_loaded(&mut self, tpm: &mut dyn Tpm) {
         while let Some(slot) = self.slots.get(0) {
             self.slots.remove(slot.physical);
             if let Occupant::Object(id) = slot.occupant {
@@ -138,6 +138,7 @@ impl Engine {
 
             self.lose_session(handle);
         }
+        self.give_up_sessions_in_doubt(tpm);
         self.debris = Debris::Suspected;
         self.doubts = Doubts::Reset;
     }

@@ -40,6 +40,7 @@ mod exhaustion;
 mod flush_context;
 mod gap;
 mod get_capability;
+mod in_doubt;
 mod names;
 mod newcomer;
 mod object;

@@ -59,6 +59,8 @@ impl Engine {
         let names = Names::find(command, space, &self.spaces, &self.sessions)?;
         let newcomer = self.prepare(space, command, message)?;
 
+        let is_session = matches!(newcomer, Newcomer::Session(_));
+
         self.note_uses(&names);
 
         let sent = self.send(tpm, space, command, &names, message);
@@ -90,6 +92,9 @@ impl Engine {
             self.settle_unanswered(tpm, command, &names);
             if command.attributes.has_response_handle() {
                 self.answer_missing();
+            }
+            if is_session {
+                self.give_up_sessions_in_doubt(tpm);
             }
         }
         result.map_err(Into::into)

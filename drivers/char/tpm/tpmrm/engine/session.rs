@@ -206,6 +206,12 @@ impl Session {
         self.doubt != Doubt::None
     }
 
+    /// Whether it is taken for saved although a load of it was not answered. That is what can be
+    /// asked; where a save was not answered, only a load can tell.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.place == Place::Saved && self.doubt == Doubt::MaybeLoaded
+    }
+
     /// The TPM says what it says of a loaded session only. Its context is kept in mind, in case that
     /// was not true.
     pub(crate) fn seems_loaded(&mut self) {

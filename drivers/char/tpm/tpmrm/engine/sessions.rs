@@ -142,6 +142,14 @@ impl Sessions {
         self.loaded_sessions().map(Session::handle)
     }
 
+    /// The sessions that are taken for saved, and may be loaded.
+    pub(crate) fn in_doubt(&self) -> impl Iterator<Item = SessionHandle> + '_ {
+        self.table
+            .iter()
+            .filter(|session| session.is_in_doubt())
+            .map(Session::handle)
+    }
+
     /// How many commands have used sessions.
     pub(crate) fn now(&self) -> Beat {
         self.now

@@ -155,7 +155,7 @@ impl Engine {
         }
     }
 
-    /// The session may be loaded or not: saving it tells, and makes its context good either way.
+    /// The session may be loaded or not.
     fn unknown_session_load(
         &mut self,
         tpm: &mut dyn Tpm,
@@ -165,31 +165,7 @@ impl Engine {
         if let Some(session) = self.sessions.find_mut(handle) {
             session.load_unanswered();
         }
-        for opinion in 1..=OPINIONS {
-            match self.courier.save(tpm, handle) {
-                Verdict::Done(header) => {
-                    let _ = self.session_saved(tpm, handle, header.sequence);
-                    break;
-                }
-                Verdict::Refused(code) if code.says_absent() => {
-                    self.debris = Debris::Suspected;
-                    // What is loaded under its number from now on is another one.
-                    if opinion == OPINIONS {
-                        let _ = self.sessions.find_mut(handle).map(Session::is_not_loaded);
-                    }
-                }
-                // The TPM is in trouble: what it lists will tell.
-                Verdict::Refused(_) => {
-                    self.debris = Debris::Suspected;
-                    break;
-                }
-                Verdict::Unknown(_) => {
-                    self.debris = Debris::Suspected;
-                    self.save_unanswered(handle);
-                    break;
-                }
-            }
-        }
+        self.settle_by_saving(tpm, handle);
         Load::Failed(Refusal::Errno(error).into())
     }
 
@@ -236,7 +212,8 @@ impl Engine {
         Save::Failed
     }
 
-    fn save_unanswered(&mut self, handle: SessionHandle) {
+    /// The session was to be saved, and there was no answer.
+    pub(crate) fn save_unanswered(&mut self, handle: SessionHandle) {
         if let Some(session) = self.sessions.find_mut(handle) {
             session.save_unanswered();
         }
@@ -284,7 +261,13 @@ impl Engine {
         }
     }
 
-    fn session_saved(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle, sequence: u64) -> Save {
+    /// The context of a session, which is in the courier's hands, is the newest one now.
+    pub(crate) fn session_saved(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        handle: SessionHandle,
+        sequence: u64,
+    ) -> Save {
         let stored = self
             .sessions
             .saved(handle, sequence, self.courier.context());

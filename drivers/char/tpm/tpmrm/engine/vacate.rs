@@ -104,11 +104,16 @@ impl Engine {
         self.settle_era(tpm);
         self.evict_objects(tpm, |_| Fate::Leaves(urgency));
         self.evict_sessions(tpm, |_| Fate::Leaves(urgency));
+        if urgency == Urgency::MustLeave {
+            self.evict_sessions_in_doubt(tpm);
+        }
     }
 
-    /// Whether nothing of ours is loaded.
+    /// Whether nothing of ours is loaded, for certain.
     pub fn is_vacant(&self) -> bool {
-        self.slots.iter().next().is_none() && self.sessions.loaded().next().is_none()
+        self.slots.iter().next().is_none()
+            && self.sessions.loaded().next().is_none()
+            && self.sessions.in_doubt().next().is_none()
     }
 
     /// Does what is due because nothing has happened for a while, or because it was waited for.

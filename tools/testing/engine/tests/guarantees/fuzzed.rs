@@ -216,12 +216,15 @@ fn g3_g8_a_session_that_only_seemed_to_be_loaded_is_loaded() {
         let mut chip = rig.chip.borrow_mut();
         chip.fail_nth(0, Fault::Before(kernel::error::code::EIO));
         chip.fail_nth(1, Fault::Answer(rc::RETRY));
+        chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
     }
     assert!(a.policy_digest(session.handle).is_err());
-    assert_eq!(rig.chip.borrow_mut().fail_none(), 2);
-    rig.chip
-        .borrow_mut()
-        .fail_code(cc::CONTEXT_SAVE, Fault::Answer(rc::CONTEXT_GAP));
+    assert!(rig.chip.borrow_mut().fail_none() > 2);
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::Answer(rc::RETRY));
+        chip.fail_code(cc::CONTEXT_SAVE, Fault::Answer(rc::CONTEXT_GAP));
+    }
     let digest = a.policy_digest(session.handle);
     assert!(rig.chip.borrow_mut().fail_none() > 0);
     digest.unwrap();
@@ -251,6 +254,118 @@ fn g5_what_has_the_number_of_a_session_that_could_not_be_loaded_is_not_taken_for
         assert!(failed && rig.chip.borrow_mut().fail_none() > 0);
     }
     lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+/// Whether a policy session was loaded is not known, and it has ended; then another one is made, which
+/// nobody is told of.
+fn another_gets_the_number_of_a_session_in_doubt(another: Kind) {
+    let eio = kernel::error::code::EIO;
+    let rig = Rig::new();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::Before(eio));
+        chip.fail_nth(1, Fault::Answer(rc::SESSION_MEMORY));
+    }
+    assert!(a.policy_digest(session.handle).is_err());
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 2);
+    rig.raw().flush(session.handle).unwrap();
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::START_AUTH_SESSION, Fault::After(eio));
+    assert!(b.start(another).is_err());
+    assert!(rig.chip.borrow_mut().fail_none() > 0);
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g5_g8_another_session_is_not_taken_for_one_in_doubt() {
+    another_gets_the_number_of_a_session_in_doubt(Kind::Policy);
+}
+
+#[test]
+fn g5_g8_a_session_of_another_type_is_not_taken_for_one_in_doubt() {
+    another_gets_the_number_of_a_session_in_doubt(Kind::Hmac);
+}
+
+/// The TPM lists nothing either: the session is given up when another one may have its number.
+#[test]
+fn g5_g8_a_session_that_stays_in_doubt_is_lost_when_another_one_may_have_its_number() {
+    let eio = kernel::error::code::EIO;
+    let rig = Rig::new();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::Before(eio));
+        chip.fail_nth(1, Fault::Answer(rc::SESSION_MEMORY));
+        chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+    }
+    assert!(a.policy_digest(session.handle).is_err());
+    rig.raw().flush(session.handle).unwrap();
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::START_AUTH_SESSION, Fault::After(eio));
+    assert!(b.start(Kind::Policy).is_err());
+    rig.chip.borrow_mut().fail_none();
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+/// Somebody else comes while it is not known whether a session is loaded: it is not, then, and the
+/// client has it all the same.
+#[test]
+fn g3_g9_a_session_in_doubt_is_not_loaded_when_somebody_else_comes() {
+    let eio = kernel::error::code::EIO;
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    rig.raw().random().unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::After(eio));
+        chip.fail_nth(1, Fault::Answer(rc::RETRY));
+        chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+    }
+    assert!(a.policy_digest(session.handle).is_err());
+    assert!(rig.chip.borrow_mut().fail_none() > 2);
+    rig.raw().random().unwrap();
+    let [_, loaded] = rig.loaded();
+    assert!(loaded.is_empty());
+    a.policy_digest(session.handle).unwrap();
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+/// The TPM tells at once where the session is: nothing that comes later costs it.
+#[test]
+fn g3_a_session_is_in_doubt_no_longer_than_the_tpm_does_not_tell() {
+    let eio = kernel::error::code::EIO;
+    let rig = Rig::new();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::After(eio));
+        chip.fail_nth(1, Fault::Answer(rc::SESSION_MEMORY));
+    }
+    assert!(a.policy_digest(session.handle).is_err());
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::START_AUTH_SESSION, Fault::After(eio));
+    assert!(b.start(Kind::Policy).is_err());
+    rig.chip.borrow_mut().fail_none();
+    a.policy_digest(session.handle).unwrap();
     rig.close(a);
     rig.close(b);
     rig.assert_nothing();

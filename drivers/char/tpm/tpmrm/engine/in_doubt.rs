@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sessions of which it is not known whether they are loaded, because the TPM did not answer.
+//!
+//! Another session can have the number of one that has ended, and the TPM lists both alike. So the
+//! TPM is asked before there can be another one. Where it did not tell in time, a session in doubt is
+//! not trusted any more (G5).
+
+use crate::engine::{
+    courier::{
+        Verdict,
+        OPINIONS, //
+    },
+    session::Session,
+    tidy::Debris,
+    tpm::Tpm,
+    wire::handle::{
+        HandleGroup,
+        SessionHandle, //
+    },
+    Engine,
+};
+
+impl Engine {
+    /// Asks which of the sessions in doubt are loaded.
+    pub(crate) fn settle_sessions_in_doubt(&mut self, tpm: &mut dyn Tpm) {
+        if self.sessions.in_doubt().next().is_none() || self.era.is_shaken() {
+            return;
+        }
+
+        // Without a list, the next command asks again.
+        let Ok(listed) = self.list(tpm, HandleGroup::LoadedSession) else {
+            return;
+        };
+
+        loop {
+            let next = self.sessions.in_doubt().next();
+            let Some(session) = next.and_then(|handle| self.sessions.find_mut(handle)) else {
+                return;
+            };
+
+            if listed
+                .iter()
+                .any(|listed| listed.session() == Some(session.handle()))
+            {
+                session.loaded();
+            } else {
+                session.is_not_loaded();
+            }
+        }
+    }
+
+    /// Saves a session that may be loaded: that tells, and makes its context good either way.
+    pub(crate) fn settle_by_saving(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+        for opinion in 1..=OPINIONS {
+            match self.courier.save(tpm, handle) {
+                Verdict::Done(header) => {
+                    let _ = self.session_saved(tpm, handle, header.sequence);
+                    return;
+                }
+                Verdict::Refused(code) if code.says_absent() => {
+                    self.debris = Debris::Suspected;
+                    // What is loaded under its number from now on is another one.
+                    if opinion == OPINIONS {
+                        let _ = self.sessions.find_mut(handle).map(Session::is_not_loaded);
+                    }
+                }
+                // The TPM is in trouble: what it lists will tell.
+                Verdict::Refused(_) => {
+                    self.debris = Debris::Suspected;
+                    return;
+                }
+                Verdict::Unknown(_) => {
+                    self.debris = Debris::Suspected;
+                    self.save_unanswered(handle);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Somebody else comes: has no session loaded that is in doubt. Needs no memory.
+    pub(crate) fn evict_sessions_in_doubt(&mut self, tpm: &mut dyn Tpm) {
+        loop {
+            let next = self.sessions.in_doubt().next();
+            let Some(handle) = next else {
+                return;
+            };
+
+            // Else what is saved may be something else.
+            if !self.era.is_shaken() {
+                self.settle_by_saving(tpm, handle);
+            }
+            if self.sessions.in_doubt().next() == Some(handle) {
+                self.give_up(tpm, handle);
+            }
+        }
+    }
+
+    /// A session may have been made that nobody was told of. What was in doubt may have ended, and
+    /// that may have its number.
+    pub(crate) fn give_up_sessions_in_doubt(&mut self, tpm: &mut dyn Tpm) {
+        loop {
+            let next = self.sessions.iter().find(|session| session.may_be_loaded());
+            let Some(handle) = next.map(Session::handle) else {
+                return;
+            };
+
+            self.give_up(tpm, handle);
+        }
+    }
+
+    fn give_up(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+        if !matches!(self.courier.flush(tpm, handle), Verdict::Done(())) {
+            self.debris = Debris::Suspected;
+        }
+        self.lose_session(handle);
+    }
+}
