@@ -356,7 +356,7 @@ fn g3_a_session_is_in_doubt_no_longer_than_the_tpm_does_not_tell() {
     let session = a.start(Kind::Policy).unwrap();
     {
         let mut chip = rig.chip.borrow_mut();
-        chip.fail_nth(0, Fault::After(eio));
+        chip.fail_nth(0, Fault::Before(eio));
         chip.fail_nth(1, Fault::Answer(rc::SESSION_MEMORY));
     }
     assert!(a.policy_digest(session.handle).is_err());
