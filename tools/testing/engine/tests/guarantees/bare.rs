@@ -351,3 +351,18 @@ fn g7_whoever_watches_is_told_of_each_wait_and_its_end() {
     ];
     assert_eq!(waits, told);
 }
+
+#[test]
+fn g10_whoever_logs_commands_is_told_which_one_a_message_is() {
+    let mut message = Message::new(GFP_KERNEL).unwrap();
+    for mut command in [sequence(), session(), digest(1), handles(rh::TRANSIENT)] {
+        let bytes = command.bytes();
+        message.room().fill(0xff);
+        message.room()[..bytes.len()].copy_from_slice(&bytes);
+        message.set_len(bytes.len());
+        assert_eq!(message.command(), command_code(&bytes));
+        // What is left of an earlier message is no command.
+        message.set_len(9);
+        assert_eq!(message.command(), 0);
+    }
+}

@@ -273,3 +273,16 @@ fn g3_an_extensive_command_has_the_books_read_again() {
     let (_, sent) = rig.sent(|| a.random().unwrap());
     assert_eq!(sent.len(), 1, "{sent:?}");
 }
+
+#[test]
+fn g6_a_session_that_has_ended_is_struck_off_when_the_tpm_is_asked_for_all() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let [gone, kept] = [(); 2].map(|()| a.start(Kind::Policy).unwrap().handle);
+    rig.raw().flush(gone).unwrap();
+    a.clear().unwrap();
+    let (outcome, sent) = rig.sent(|| a.policy_digest(gone));
+    lost(outcome);
+    assert!(sent.is_empty(), "the TPM heard of it: {sent:?}");
+    a.policy_digest(kept).unwrap();
+}

@@ -375,3 +375,54 @@ fn g7_who_has_less_than_his_share_loses_nothing_to_himself_while_numbers_are_kep
     assert_eq!(living(&rig, &first, &held), held);
     assert_eq!(first.news(), []);
 }
+
+#[test]
+fn g7_who_has_his_share_takes_his_own_at_once_though_others_have_more() {
+    let rig = numbers(8);
+    let (bob, carol, a) = (rig.open(BOB), rig.open(CAROL), rig.open(ALICE));
+    let own = hold(&bob, 2);
+    hold(&carol, 2);
+    pass(LEASE);
+    // Twice the share, and nothing of it can be taken yet.
+    let many = hold(&a, 4);
+    let (_, waited) = taking(|| rig.start(&bob, Kind::Policy).unwrap());
+    assert_eq!(waited, 0);
+    assert_eq!(living(&rig, &bob, &own).len(), 1);
+    assert_eq!(living(&rig, &a, &many), many);
+}
+
+#[test]
+fn g7_who_has_less_than_his_share_takes_his_own_when_nobody_else_loses_any() {
+    let rig = numbers(4);
+    let (first, second, bob) = (rig.open(ALICE), rig.open(ALICE), rig.open(BOB));
+    rig.set_policy(&first, Some(LossPolicy::Never)).unwrap();
+    hold(&first, 3);
+    let own = hold(&bob, 1);
+    // Alice waits, and nothing is kept for her.
+    waits(&second);
+    rig.pass(LEASE);
+    assert!(!second.is_called());
+    let (_, waited) = taking(|| rig.start(&bob, Kind::Policy).unwrap());
+    assert_eq!(waited, 0);
+    assert_eq!(rig.lost(&bob), own);
+}
+
+#[test]
+fn g7_what_is_kept_within_the_share_is_not_owed_to_who_has_less() {
+    let rig = numbers(6);
+    let (first, second) = (rig.open(BOB), rig.open(BOB));
+    let (carol, dave) = (rig.open(CAROL), rig.open(DAVE));
+    rig.set_policy(&dave, Some(LossPolicy::Never)).unwrap();
+    let own = hold(&carol, 1);
+    hold(&dave, 3);
+    let renewed = hold(&first, 2);
+    // One of Bob's two is kept for him, and he does not fetch it.
+    waits(&second);
+    rig.pass(LEASE);
+    assert!(second.is_called());
+    assert_eq!(living(&rig, &first, &renewed).len(), 1);
+    let (_, waited) = taking(|| rig.start(&carol, Kind::Policy).unwrap());
+    assert_eq!(waited, 0);
+    assert_eq!(rig.lost(&carol), own);
+    fetch(&second);
+}

@@ -4,7 +4,8 @@
 
 use super::{fetch, hold, numbers, waits, LEASE, RESERVE, WAIT};
 use harness::clock::pass;
-use harness::engine::{LossPolicy, Span, WaitView};
+use harness::command::Kind;
+use harness::engine::{LossPolicy, OwnerView, PlaceView, Span, UserId, WaitView};
 use harness::fake::Fake;
 use harness::rig::{Rig, Space, ALICE, BOB};
 
@@ -70,4 +71,31 @@ fn a_wait_that_was_too_long_is_shown_until_the_client_comes() {
     let view = rig.view(8, 8);
     let terms = view.spaces.iter().next().unwrap().terms.unwrap();
     assert_eq!((terms.policy, terms.reserved), (LossPolicy::Never, 2));
+}
+
+#[test]
+fn a_session_of_nobody_we_know_is_shown_after_ours() {
+    let rig = numbers(3);
+    let (a, raw) = (rig.open(ALICE), rig.raw());
+    let stray = raw.start(Kind::Policy).unwrap().handle;
+    raw.save(stray).unwrap();
+    // The books are old enough to be compared.
+    pass(LEASE);
+    let own = hold(&a, 1)[0];
+    let view = rig.view(8, 8);
+    let seen: Vec<_> = view
+        .sessions
+        .iter()
+        .map(|row| (row.handle & 0x00ff_ffff, row.owner, row.user, row.place))
+        .collect();
+    let owner = OwnerView::Space(a.id().number());
+    let [own, stray] = [own, stray].map(|handle| handle & 0x00ff_ffff);
+    assert_eq!(
+        seen,
+        [
+            (own, owner, Some(UserId(ALICE)), PlaceView::Saved),
+            (stray, OwnerView::Stray, None, PlaceView::Saved),
+        ]
+    );
+    assert_eq!(view.chip.terms.map(|terms| terms.others), Some(1));
 }
