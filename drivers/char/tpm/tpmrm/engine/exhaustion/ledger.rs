@@ -177,15 +177,11 @@ impl Ledger<'_> {
         self.exhaustion.survey.held_by(user)
     }
 
-    /// How many numbers more are reserved for a space than it has sessions. A reservation holds
-    /// only for those who lose nothing.
+    /// How many numbers more are reserved for a space than it has sessions.
     pub(crate) fn reserved_in(&self, id: SpaceId) -> usize {
-        match self.spaces.get(id) {
-            Some(space) if self.policy_of(id) == LossPolicy::Never => {
-                space.standing().reserved().saturating_sub(self.held_in(id))
-            }
-            _ => 0,
-        }
+        self.spaces.get(id).map_or(0, |space| {
+            space.standing().reserved().saturating_sub(self.held_in(id))
+        })
     }
 
     /// Whether a number is reserved for a space that it may have: not all that are left are those of

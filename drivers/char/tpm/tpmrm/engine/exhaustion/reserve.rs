@@ -154,14 +154,11 @@ impl Engine {
         Ok(Progress::Answered)
     }
 
-    /// How many session numbers are reserved for a space, in use or not. A reservation holds only
-    /// for as long as the space loses nothing.
+    /// How many session numbers are reserved for a space, in use or not. Who may lose sessions has
+    /// none: see [`Self::end_lapsed_reservations`].
     pub fn reserved_sessions(&self, space: SpaceId) -> usize {
-        match self.spaces.get(space) {
-            Some(entry) if self.policy(space) == Ok(LossPolicy::Never) => {
-                entry.standing().reserved()
-            }
-            _ => 0,
-        }
+        self.spaces
+            .get(space)
+            .map_or(0, |space| space.standing().reserved())
     }
 }
