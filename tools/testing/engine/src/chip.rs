@@ -278,6 +278,8 @@ enum Aim {
     Nth(usize),
     /// Every one with this command code.
     Code(u32),
+    /// The next one with this command code.
+    Next(u32),
 }
 
 /// What somebody else does to a TPM.
@@ -330,6 +332,11 @@ impl<D: Device> Chip<D> {
         self.faults.push((Aim::Code(code), fault));
     }
 
+    /// Lets `fault` hit, before those that were asked for before, the next transmission of this command.
+    pub fn fail_next(&mut self, code: u32, fault: Fault) {
+        self.faults.insert(0, (Aim::Next(code), fault));
+    }
+
     /// Lets somebody else use the TPM before the `n`-th transmission from now, from 0.
     pub fn before_nth(&mut self, n: usize, meanwhile: Meanwhile<D>) {
         self.meanwhile.push((self.log.len() + n, meanwhile));
@@ -344,9 +351,13 @@ impl<D: Device> Chip<D> {
     fn hit(&mut self, command: &[u8]) -> Option<Fault> {
         let is_hit = |aim: &Aim| match *aim {
             Aim::Nth(n) => n == self.log.len(),
-            Aim::Code(code) => code == command_code(command),
+            Aim::Code(code) | Aim::Next(code) => code == command_code(command),
         };
-        let fault = self.faults.iter().find(|(aim, _)| is_hit(aim))?.1;
+        let at = self.faults.iter().position(|(aim, _)| is_hit(aim))?;
+        let (aim, fault) = self.faults[at];
+        if let Aim::Next(_) = aim {
+            self.faults.remove(at);
+        }
         self.hits += 1;
         Some(fault)
     }

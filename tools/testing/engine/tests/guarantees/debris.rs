@@ -2,10 +2,10 @@
 
 //! What a lost response leaves in the TPM: cleared away, but never at the cost of others.
 
-use harness::chip::Fault;
+use harness::chip::{Fault, Sent};
 use harness::command::Kind;
 use harness::engine::Neighbours;
-use harness::rig::{Rig, Space, ALICE};
+use harness::rig::{errno, Rig, Space, ALICE};
 use harness::tpm::{cc, rc, rh};
 use kernel::error::code::EIO;
 
@@ -223,4 +223,106 @@ fn g8_debris_that_the_tpm_does_not_flush_at_once_is_flushed_by_a_later_command()
         a.random().unwrap();
         rig.assert_nothing();
     }
+}
+
+/// The TPM lists nothing.
+fn silence(rig: &Rig) {
+    let refusal = Fault::Answer(rc::RETRY);
+    rig.chip.borrow_mut().fail_code(cc::GET_CAPABILITY, refusal);
+}
+
+/// A session that the TPM has loaded without an answer. It says such things when it is to save it then, and lists
+/// nothing, now and later, so that nobody knows where the session is.
+fn in_doubt<'r>(rig: &'r Rig, said: &[u32]) -> (Space<'r>, u32, Vec<u8>) {
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap().handle;
+    a.policy_command_code(session, cc::SIGN).unwrap();
+    let digest = a.policy_digest(session).unwrap();
+    let mut chip = rig.chip.borrow_mut();
+    chip.fail_nth(0, Fault::After(EIO));
+    for (n, code) in said.iter().enumerate() {
+        chip.fail_nth(1 + n, Fault::Answer(*code));
+    }
+    drop(chip);
+    silence(rig);
+    a.policy_digest(session).unwrap_err();
+    assert_eq!(rig.listed(rh::LOADED_SESSION), [session]);
+    rig.chip.borrow_mut().fail_none();
+    silence(rig);
+    (a, session, digest)
+}
+
+/// What is sent but for questions.
+fn codes(sent: &[Sent]) -> Vec<u32> {
+    let codes = sent.iter().map(Sent::code);
+    codes.filter(|code| *code != cc::GET_CAPABILITY).collect()
+}
+
+#[test]
+fn g3_a_session_of_which_nobody_knows_where_it_is_is_saved_before_it_is_used() {
+    // That it is not loaded has to be said twice.
+    for said in [&[rc::RETRY][..], &[rc::HANDLE + rc::H1, rc::RETRY]] {
+        let rig = Rig::new();
+        let (a, session, digest) = in_doubt(&rig, said);
+        let (used, sent) = rig.sent(|| a.policy_digest(session));
+        assert_eq!(used, Ok(digest), "{said:x?}");
+        let expected = [cc::CONTEXT_SAVE, cc::CONTEXT_LOAD, cc::POLICY_GET_DIGEST];
+        assert_eq!(codes(&sent)[..3], expected);
+        rig.chip.borrow_mut().fail_none();
+        rig.close(a);
+        rig.assert_nothing();
+    }
+}
+
+#[test]
+fn g3_a_session_that_could_be_saved_but_for_the_gap_is_loaded() {
+    let rig = Rig::new();
+    let (a, session, digest) = in_doubt(&rig, &[rc::RETRY]);
+    let gap = Fault::Answer(rc::CONTEXT_GAP);
+    rig.chip.borrow_mut().fail_next(cc::CONTEXT_SAVE, gap);
+    let (used, sent) = rig.sent(|| a.policy_digest(session));
+    assert_eq!(used, Ok(digest));
+    let expected = [cc::CONTEXT_SAVE, cc::POLICY_GET_DIGEST];
+    assert_eq!(codes(&sent)[..2], expected);
+    rig.chip.borrow_mut().fail_none();
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g3_a_session_of_which_the_tpm_does_not_tell_where_it_is_is_not_given_up() {
+    // The TPM does not save it, and does not load it either, since it has it.
+    for fault in [Fault::Answer(rc::RETRY), Fault::Before(EIO)] {
+        let rig = Rig::new();
+        let (a, session, digest) = in_doubt(&rig, &[rc::RETRY]);
+        for _ in 0..2 {
+            rig.chip.borrow_mut().fail_code(cc::CONTEXT_SAVE, fault);
+            let (used, sent) = rig.sent(|| a.policy_digest(session));
+            assert_eq!(errno(used), 5, "{fault:?}");
+            assert_eq!(crate::count(&sent, cc::CONTEXT_LOAD), 2, "{sent:?}");
+            assert_eq!(crate::count(&sent, cc::FLUSH_CONTEXT), 0, "{sent:?}");
+        }
+        rig.chip.borrow_mut().fail_none();
+        assert_eq!(a.policy_digest(session), Ok(digest), "{fault:?}");
+        rig.close(a);
+        rig.assert_nothing();
+    }
+}
+
+/// Then nobody has the context.
+#[test]
+fn g8_a_session_that_was_saved_without_an_answer_does_not_keep_its_number() {
+    let rig = Rig::new();
+    let (a, session, _) = in_doubt(&rig, &[rc::RETRY]);
+    let unanswered = Fault::After(EIO);
+    rig.chip
+        .borrow_mut()
+        .fail_next(cc::CONTEXT_SAVE, unanswered);
+    let (used, sent) = rig.sent(|| a.policy_digest(session));
+    assert!(used.is_err());
+    assert_eq!(codes(&sent)[0], cc::CONTEXT_SAVE);
+    rig.chip.borrow_mut().fail_none();
+    assert_eq!(rig.listed(rh::LOADED_SESSION), []);
+    crate::lost(a.policy_digest(session));
+    rig.assert_nothing();
 }

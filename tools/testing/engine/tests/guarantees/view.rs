@@ -2,9 +2,12 @@
 
 //! What an administrator sees is what there is; looking costs nothing and changes nothing.
 
+use harness::bell::FIRST_PROCESS;
+use harness::chip::Fault;
 use harness::command::Kind;
 use harness::engine::{OwnerView, PlaceView, UserId};
 use harness::rig::{Rig, ALICE, BOB};
+use harness::tpm::{cc, rc};
 
 const SPACES: usize = 4;
 const SESSIONS: usize = 8;
@@ -30,6 +33,8 @@ fn what_each_space_has_is_shown() {
         (first.number, second.number),
         (a.id().number(), b.id().number())
     );
+    let processes = [FIRST_PROCESS, FIRST_PROCESS + 1];
+    assert_eq!([first.process, second.process], processes);
     assert_eq!(
         (first.objects, first.objects_loaded, first.objects_lost),
         (4, 3, 0)
@@ -104,4 +109,25 @@ fn what_there_is_no_room_for_is_counted() {
         assert_eq!(rig.view(3, room).is_complete(), complete);
         assert_eq!(rig.view(room, 3).is_complete(), complete);
     }
+}
+
+#[test]
+fn what_a_closed_space_could_not_take_along_is_shown_as_nobodys() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::FLUSH_CONTEXT, Fault::Answer(rc::RETRY));
+    rig.close(a);
+    rig.chip.borrow_mut().fail_none();
+    let view = rig.view(SPACES, SESSIONS);
+    let rows: Vec<_> = view.sessions.iter().collect();
+    let [left] = rows[..] else {
+        panic!("there is one session");
+    };
+    assert_eq!(left.handle, session.handle);
+    assert_eq!((left.owner, left.user), (OwnerView::Nobody, None));
+    rig.open(BOB).random().unwrap();
+    assert_eq!(rig.view(SPACES, SESSIONS).sessions.all(), 0);
 }
