@@ -3,6 +3,7 @@
 //! The parsers alone, held against slow and simple readings of the same bytes.
 
 use crate::engine::wire::attributes::CommandAttributes;
+use crate::engine::wire::clock::Resets;
 use crate::engine::wire::command::{Command, CommandHeader, Continuation};
 use crate::engine::wire::context::{ContextHeader, ObjectKind};
 use crate::engine::wire::handle::{ClientHandle, HandleGroup, RawHandle};
@@ -98,6 +99,7 @@ pub fn parse(bytes: &[u8]) {
     check_command(attributes, body);
     check_with_another(body);
     check_context(body);
+    check_clock(body, at);
     check_message(body, at, value);
     check_values(value);
 }
@@ -145,6 +147,24 @@ fn check_context(bytes: &[u8]) {
     if let Some(header) = header {
         let is_sequence = header.object_kind() == ObjectKind::Sequence;
         assert_eq!(is_sequence, header.saved_handle.to_wire() == 0x8000_0001);
+    }
+}
+
+/// What a TPM tells of its resets, and what it told before, which is read from `at` on.
+fn check_clock(bytes: &[u8], at: usize) {
+    let expected = |bytes: &[u8]| Some((small(bytes, 16, 4)?, small(bytes, 20, 4)?));
+    let old = bytes.get(at..).unwrap_or_default();
+    let counts = (expected(bytes), expected(old));
+    let found = (Resets::parse(bytes).ok(), Resets::parse(old).ok());
+    let is_told = (found.0.is_some(), found.1.is_some());
+    let told = (counts.0.is_some(), counts.1.is_some());
+    assert_eq!(is_told, told, "G5: clock {bytes:x?}");
+    if let ((Some(now), Some(before)), (Some(counts), Some(old))) = (found, counts) {
+        // Both counts are 0 after TPM2_Clear.
+        let is_reset = counts != old && counts != (0, 0);
+        assert_eq!(now.are_after(before), is_reset, "G5: {counts:?} {old:?}");
+        assert!(!now.are_after(now), "G5: {counts:?}");
+        assert_eq!(now == before, counts == old, "G5: {counts:?} {old:?}");
     }
 }
 
