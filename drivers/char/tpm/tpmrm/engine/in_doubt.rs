@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sessions of which it is not known whether they are loaded, because the TPM did not answer.
+//! What is not known of sessions because the TPM did not answer: whether one is loaded, and whether
+//! there is another one.
 //!
 //! Another session can have the number of one that has ended, and the TPM lists both alike. So the
 //! TPM is asked before there can be another one. Where it did not tell in time, a session in doubt is
-//! not trusted any more (G5).
+//! not trusted any more, and none is loaded that could be another one (G5).
 
 use crate::engine::{
     courier::{
@@ -20,23 +21,44 @@ use crate::engine::{
     },
     Engine,
 };
+use kernel::prelude::*;
+
+/// Whether the TPM has told which numbers it has given away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    Told,
+    /// A session may have been made, and there was no answer. Entered then, left when the TPM has
+    /// listed what is loaded.
+    Untold,
+}
 
 impl Engine {
-    /// Asks which of the sessions in doubt are loaded.
-    pub(crate) fn settle_sessions_in_doubt(&mut self, tpm: &mut dyn Tpm) {
-        if self.sessions.in_doubt().next().is_none() || self.era.is_shaken() {
-            return;
+    /// Asks which sessions are loaded, if that is not known.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` when the TPM may have been reset, and those of [`Self::list`].
+    pub(crate) fn settle_sessions_in_doubt(&mut self, tpm: &mut dyn Tpm) -> Result {
+        if self.sessions.in_doubt().next().is_none() && self.numbers == Numbers::Told {
+            return Ok(());
+        }
+        if self.era.is_shaken() {
+            return Err(EIO);
         }
 
-        // Without a list, the next command asks again.
-        let Ok(listed) = self.list(tpm, HandleGroup::LoadedSession) else {
-            return;
-        };
+        let listed = self.list(tpm, HandleGroup::LoadedSession)?;
 
+        self.numbers = Numbers::Told;
+        for handle in listed.iter().filter_map(|handle| handle.session()) {
+            // It has ended, and this is another one. Whose, is seen when nobody else is there.
+            if self.sessions.find(handle).is_some_and(Session::is_saved) {
+                self.lose_session(handle);
+            }
+        }
         loop {
             let next = self.sessions.in_doubt().next();
             let Some(session) = next.and_then(|handle| self.sessions.find_mut(handle)) else {
-                return;
+                return Ok(());
             };
 
             if listed
@@ -97,8 +119,14 @@ impl Engine {
         }
     }
 
-    /// A session may have been made that nobody was told of. What was in doubt may have ended, and
-    /// that may have its number.
+    /// A session may have been made that nobody was told of, and have the number of any that has
+    /// ended. What is in doubt is given up.
+    pub(crate) fn session_may_be_made(&mut self, tpm: &mut dyn Tpm) {
+        self.numbers = Numbers::Untold;
+        self.give_up_sessions_in_doubt(tpm);
+    }
+
+    /// Has no session in doubt any more.
     pub(crate) fn give_up_sessions_in_doubt(&mut self, tpm: &mut dyn Tpm) {
         loop {
             let next = self.sessions.iter().find(|session| session.may_be_loaded());

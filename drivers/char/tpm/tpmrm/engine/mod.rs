@@ -127,6 +127,7 @@ use self::{
     era::Era,
     exhaustion::Exhaustion,
     get_capability::Question,
+    in_doubt::Numbers,
     observer::Watch,
     refusal::{
         Outcome,
@@ -212,6 +213,7 @@ pub struct Engine {
     room: Room,
     debris: Debris,
     doubts: Doubts,
+    numbers: Numbers,
     era: Era,
     chores: Chores,
     courier: Courier,
@@ -255,6 +257,7 @@ impl Engine {
             watch: Watch::new(),
             debris: Debris::None,
             doubts: Doubts::None,
+            numbers: Numbers::Told,
             chores: Chores::NONE,
             courier,
             exhaustion: Exhaustion::new(),

@@ -94,7 +94,7 @@ impl Engine {
                 self.answer_missing();
             }
             if is_session {
-                self.give_up_sessions_in_doubt(tpm);
+                self.session_may_be_made(tpm);
             }
         }
         result.map_err(Into::into)

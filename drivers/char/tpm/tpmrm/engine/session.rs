@@ -206,6 +206,11 @@ impl Session {
         self.doubt != Doubt::None
     }
 
+    /// Whether it is saved, for certain.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.place == Place::Saved && self.doubt == Doubt::None
+    }
+
     /// Whether it is taken for saved although a load of it was not answered. That is what can be
     /// asked; where a save was not answered, only a load can tell.
     pub(crate) fn is_in_doubt(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::engine::{
         LOADS,
         OPINIONS, //
     },
+    in_doubt::Numbers,
     names::Names,
     refusal::Refusal,
     reread::Doubts,
@@ -88,6 +89,13 @@ impl Engine {
 
     /// Tries once to load a session; makes no room.
     pub(crate) fn try_load_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Load {
+        if self.numbers == Numbers::Untold {
+            // Another one may have its number, and be taken for it when there is no answer.
+            if let Err(error) = self.settle_sessions_in_doubt(tpm) {
+                return Load::Failed(Refusal::Errno(error).into());
+            }
+        }
+
         let whereabouts = self.find_out(tpm, handle);
 
         for _ in 0..OPINIONS {

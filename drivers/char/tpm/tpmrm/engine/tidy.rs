@@ -35,7 +35,9 @@ impl Engine {
     /// Costs nothing when there is nothing to do; what fails is left for the next time.
     pub(crate) fn tidy(&mut self, tpm: &mut dyn Tpm) {
         self.settle_era(tpm);
-        self.settle_sessions_in_doubt(tpm);
+        // Without an answer, it is asked again later.
+        let _ = self.settle_sessions_in_doubt(tpm);
+
         if self.debris == Debris::Suspected {
             self.clear_debris(tpm);
         }

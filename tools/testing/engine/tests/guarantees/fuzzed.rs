@@ -5,6 +5,7 @@
 use crate::lost;
 use harness::chip::Fault;
 use harness::command::{Kind, AUDIT, CONTINUE};
+use harness::engine::Neighbours;
 use harness::rig::{rc as code_of, Rig, Space, ALICE, BOB};
 use harness::tpm::{cc, rc};
 
@@ -369,4 +370,53 @@ fn g3_a_session_is_in_doubt_no_longer_than_the_tpm_does_not_tell() {
     rig.close(a);
     rig.close(b);
     rig.assert_nothing();
+}
+
+/// How many commands the TPM lists nothing for.
+#[derive(Clone, Copy, PartialEq)]
+enum Mute {
+    One,
+    Two,
+}
+
+/// A session ended, and another one has its number that nobody was told of and that cannot be looked
+/// for while others are there.
+fn a_number_is_given_again_beside_neighbours(mute: Mute) {
+    let eio = kernel::error::code::EIO;
+    let rig = Rig::new();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    rig.chip.borrow_mut().neighbours = Neighbours::Possible;
+    rig.raw().flush(session.handle).unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_code(cc::START_AUTH_SESSION, Fault::After(eio));
+        chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+    }
+    assert!(b.start(Kind::Policy).is_err());
+    {
+        let mut chip = rig.chip.borrow_mut();
+        assert!(chip.fail_none() > 1);
+        chip.fail_code(cc::CONTEXT_LOAD, Fault::Before(eio));
+        if mute == Mute::Two {
+            chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+        }
+    }
+    assert!(a.policy_digest(session.handle).is_err());
+    rig.chip.borrow_mut().fail_none();
+    lost(a.policy_digest(session.handle));
+    rig.chip.borrow_mut().neighbours = Neighbours::Absent;
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g5_a_number_that_is_given_again_beside_neighbours_is_not_taken_for_the_old_session() {
+    a_number_is_given_again_beside_neighbours(Mute::One);
+}
+
+#[test]
+fn g5_a_number_is_not_used_while_the_tpm_does_not_tell_whether_it_was_given_again() {
+    a_number_is_given_again_beside_neighbours(Mute::Two);
 }

@@ -111,7 +111,7 @@ impl Engine {
                 },
                 Verdict::Unknown(error) => {
                     self.answer_missing();
-                    self.give_up_sessions_in_doubt(tpm);
+                    self.session_may_be_made(tpm);
                     return Err(error.into());
                 }
             }
