@@ -174,11 +174,13 @@ impl Engine {
 
                 self.room.objects = self.room.objects.min(most.saturating_sub(1)).max(1);
                 self.evict_one_object(tpm, needed);
+                self.clear_debris(tpm);
             }
             Shortage::Session => {
                 self.room.sessions = self.sessions.loaded().count();
                 if self.evict_one_session(tpm, needed) == Evicted::Nothing {
                     tpm.end_kernel_session();
+                    self.clear_debris(tpm);
                 }
             }
             // Nothing that is loaded is in the way of it.

@@ -38,9 +38,7 @@ impl Engine {
         // Without an answer, it is asked again later.
         let _ = self.settle_sessions_in_doubt(tpm);
 
-        if self.debris == Debris::Suspected {
-            self.clear_debris(tpm);
-        }
+        self.clear_debris(tpm);
         self.recheck(tpm);
         self.flush_orphans(tpm);
 
@@ -106,10 +104,10 @@ impl Engine {
         }
     }
 
-    /// Flushes what is loaded and not on our books. That is only right when nobody else could have
-    /// loaded it, so with others around it waits until they have gone.
-    fn clear_debris(&mut self, tpm: &mut dyn Tpm) {
-        if tpm.neighbours() == Neighbours::Possible {
+    /// Flushes what is loaded and not on our books, if there may be something. That is only right when
+    /// nobody else could have loaded it, so with others around it waits until they have gone.
+    pub(crate) fn clear_debris(&mut self, tpm: &mut dyn Tpm) {
+        if self.debris == Debris::None || tpm.neighbours() == Neighbours::Possible {
             return;
         }
         // It would look like debris.

@@ -17,6 +17,9 @@ const MAKERS: [fn(&Space<'_>) -> bool; 4] = [
     |space| space.primary(rh::OWNER).is_ok(),
 ];
 
+/// How many objects, and how many sessions, the TPM has room for.
+const SLOTS: usize = 3;
+
 #[test]
 fn g8_what_a_lost_response_made_is_flushed_by_the_same_command() {
     for fault in [Fault::After(EIO), Fault::Hollow, Fault::Truncated(12)] {
@@ -49,6 +52,47 @@ fn g9_what_a_raw_user_has_loaded_survives_a_lost_response_of_ours() {
     rig.chip.borrow_mut().neighbours = Neighbours::Absent;
     a.random().unwrap();
     rig.assert_nothing();
+}
+
+/// It takes all slots of the TPM, which does not list it in time: for so many questions.
+fn takes_all_slots(code: u32, make: fn(&Space<'_>) -> bool, unanswered: usize) {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    rig.chip.borrow_mut().neighbours = Neighbours::Possible;
+    for _ in 0..SLOTS {
+        rig.chip.borrow_mut().fail_code(code, Fault::After(EIO));
+        assert!(!make(&a));
+        assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    }
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.neighbours = Neighbours::Absent;
+        for n in 0..unanswered {
+            chip.fail_nth(n, Fault::Answer(rc::RETRY));
+        }
+    }
+    assert!(make(&a));
+    assert_eq!(rig.chip.borrow_mut().fail_none(), unanswered);
+    rig.close(a);
+    rig.assert_nothing();
+}
+
+#[test]
+fn g1_objects_that_a_lost_response_made_take_no_room_from_others() {
+    takes_all_slots(
+        cc::HASH_SEQUENCE_START,
+        |space| space.hash_start().is_ok(),
+        2,
+    );
+}
+
+#[test]
+fn g1_sessions_that_a_lost_response_made_take_no_room_from_others() {
+    takes_all_slots(
+        cc::START_AUTH_SESSION,
+        |space| space.start(Kind::Hmac).is_ok(),
+        2,
+    );
 }
 
 #[test]
