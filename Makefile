@@ -9,6 +9,12 @@ export CONFIG_TCG_TPM_RM ?= m
 export CONFIG_TCG_TPM_RM_EXHAUSTION ?= y
 obj-m += drivers/char/tpm/tpmrm/
 
+# The kernel's build does not know of these options.
+options := $(foreach option,CONFIG_TCG_TPM_RM_EXHAUSTION CONFIG_TCG_TPM_RM_KUNIT_TEST,\
+	$(if $(filter y,$($(option))),$(option)))
+subdir-ccflags-y += $(addprefix -D,$(options))
+subdir-rustflags-y += $(addprefix --cfg ,$(options))
+
 else
 
 all: modules

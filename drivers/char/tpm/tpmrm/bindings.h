@@ -6,13 +6,15 @@
 #ifndef TPMRM_BINDINGS_H
 #define TPMRM_BINDINGS_H
 
-#include <linux/tpmrm.h>
-
 #include "barrier.h"
 #include "debugfs.h"
 #include "parameters.h"
 #include "shim.h"
 #include "tracepoints.h"
+
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
+
+#include <linux/tpmrm.h>
 
 /* bindgen evaluates these, which it does not do for macros with arguments. */
 enum {
@@ -21,5 +23,7 @@ enum {
 	TPMRM_RESERVE = TPMRM_IOC_RESERVE,
 	TPMRM_GET_LOST = TPMRM_IOC_GET_LOST,
 };
+
+#endif
 
 #endif
