@@ -178,6 +178,7 @@ impl Chip {
     /// # Safety
     ///
     /// The caller must hold the chip's lock, or be in an [`Interlude`].
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     unsafe fn kernel_holds_session(&self) -> bool {
         // SAFETY: By the type invariant the chip is valid. By the caller's promise nobody changes
         // the session.
@@ -227,6 +228,7 @@ impl Tpm for ChipGuard<'_> {
         }
     }
 
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn kernel_holds_session(&self) -> bool {
         // SAFETY: By the type invariant we hold the lock of the chip.
         unsafe { self.chip.kernel_holds_session() }
@@ -280,6 +282,7 @@ impl Tpm for Interlude<'_> {
         // The command that is announced may be about that session.
     }
 
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn kernel_holds_session(&self) -> bool {
         // SAFETY: By the type invariant the chip is ours.
         unsafe { self.chip.kernel_holds_session() }
@@ -301,6 +304,7 @@ impl Tpm for OutOfReach {
 
     fn end_kernel_session(&mut self) {}
 
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn kernel_holds_session(&self) -> bool {
         // What is unknown cannot be ended either.
         false

@@ -6,11 +6,13 @@
 //! response is on its way, and its lock is never held while the TPM works: the engine's bell takes
 //! it, whoever uses the engine.
 
+mod bell;
 mod state;
-mod waiting;
 
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 mod sessions;
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+mod waiting;
 
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 pub(crate) use self::sessions::{
@@ -19,13 +21,12 @@ pub(crate) use self::sessions::{
 };
 
 use self::{
+    bell::Doorbell,
     state::{
         Inner,
         Life,
-        Losses,
         State, //
     },
-    waiting::Doorbell, //
 };
 use crate::{
     bindings,
@@ -70,6 +71,7 @@ use kernel::{
 
 const READABLE: u32 = bindings::TPMRM_EPOLLIN | bindings::TPMRM_EPOLLRDNORM;
 const WRITABLE: u32 = bindings::TPMRM_EPOLLOUT | bindings::TPMRM_EPOLLWRNORM;
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 const LOST: u32 = bindings::TPMRM_EPOLLPRI;
 const HUNG_UP: u32 = bindings::TPMRM_EPOLLHUP | bindings::TPMRM_EPOLLERR;
 
@@ -96,7 +98,7 @@ pub(crate) struct Client {
     payer: Charge,
     #[pin]
     inner: Mutex<Inner>,
-    /// Told about every change: those who wait for a response or a session, and those who poll.
+    /// Told about every change: those who wait for one, and those who poll.
     #[pin]
     changed: CondVar,
     #[pin]
@@ -141,8 +143,8 @@ impl Client {
     /// - `ENOMEM` when there is no memory for the command.
     /// - `EINVAL` when the size in the header is less than that of the header, or more than what
     ///   was written.
-    /// - `EPIPE` when the chip is gone, or the descriptor was closed because it lost a session.
-    /// - When it is executed, those of [`Self::persist`] and [`Self::execute`].
+    /// - `EPIPE` when the chip is gone, or the descriptor is not to be used any more.
+    /// - When it is executed, those of [`Self::execute`].
     ///
     /// None of them changes what there is to read, but that the rest of a response which was partly
     /// read is dropped once the new command has reached the engine.
@@ -176,7 +178,12 @@ impl Client {
             return Ok(written);
         }
 
-        match Self::persist(this, || Self::execute(this, &mut message)) {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+        let result = Self::persist(this, || Self::execute(this, &mut message));
+        #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+        let result = Self::execute(this, &mut message).map(|Progress::Answered| ());
+
+        match result {
             Ok(()) => {
                 this.set(State::Answered { message, read: 0 });
                 Ok(written)
@@ -238,13 +245,14 @@ impl Client {
         let inner = self.inner.lock();
         let mut events = 0;
 
-        if inner.losses == Losses::Unseen {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+        if inner.losses == state::Losses::Unseen {
             events |= LOST;
         }
         if inner.state.is_readable() {
             events |= READABLE;
         }
-        if gone || inner.life == Life::Closed {
+        if gone || inner.life.is_over() {
             events |= HUNG_UP;
         } else if inner.state.takes_command() {
             events |= WRITABLE;
@@ -252,8 +260,8 @@ impl Client {
         events
     }
 
-    /// Closes the descriptor. A queued command whose turn has not come is not executed, and one
-    /// that waits leaves the queue; nothing of the space is left in the TPM afterwards.
+    /// Closes the descriptor. A queued command whose turn has not come is not executed; nothing of
+    /// the space is left in the TPM afterwards.
     pub(crate) fn release(this: Arc<Self>) {
         let mut inner = this.inner.lock();
 
@@ -314,7 +322,8 @@ impl Client {
                     inner.state = State::Idle;
                     return Ok(None);
                 }
-                state @ (State::Queued { .. } | State::Busy | State::Parked { .. }) => {
+                // A command is under way.
+                state => {
                     inner.state = state;
                     if mode == Mode::Nonblocking {
                         return Err(EAGAIN);
@@ -350,7 +359,7 @@ impl Client {
         if size < HEADER_SIZE || size > written {
             return Err(EINVAL);
         }
-        if self.manager.is_gone() || self.inner.lock().life == Life::Closed {
+        if self.manager.is_gone() || self.inner.lock().life.is_over() {
             return Err(EPIPE);
         }
 
@@ -358,7 +367,7 @@ impl Client {
         Ok(message)
     }
 
-    /// Executes a command, unless it has to wait for a session. The state must be `Busy`, by us.
+    /// Executes a command. The state must be `Busy`, by us.
     ///
     /// # Errors
     ///
@@ -368,11 +377,14 @@ impl Client {
         let (next, space) = Self::at_turn(&this)?;
         let mut work = next.start()?;
 
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         this.come_back();
         let progress = work.execute(space, message);
 
         #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         this.review_losses(work.engine(), space);
+        // The chip is others' before the client is told.
+        drop(work);
         progress
     }
 
@@ -418,6 +430,7 @@ impl WorkItem for Client {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         this.leave_late();
 
         let Some((mut message, charge)) = this.start() else {
@@ -427,9 +440,11 @@ impl WorkItem for Client {
 
         match charge.scope(|| Self::execute(borrow, &mut message)) {
             Ok(Progress::Answered) => this.set(State::Answered { message, read: 0 }),
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             Ok(Progress::Waits) => Self::park(borrow, message, charge),
             Err(error) => {
                 // It may have waited before.
+                #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
                 this.leave_now();
                 this.set(State::Failed(error));
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an administrator can see of a chip, in debugfs: `tpmrm/tpmrm0/chip` and the files beside it.
+//! What an administrator can see of a chip, in debugfs: `tpmrm/tpmrm0/chip` and the files beside
+//! it.
 //!
 //! C counterpart: `debugfs.c`. The kernel crate's own files have no owner: the module could be
 //! unloaded while one is open.

@@ -11,5 +11,6 @@ mod engine;
 mod parameters;
 mod queue;
 mod turn;
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 mod uapi;
 mod wait;

@@ -235,6 +235,7 @@ impl Manager {
         self.departure.wake_all();
         // A command that starts to wait does so under the engine's lock: either it waits by now
         // and is called, or it will find that the chip is gone.
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.engine().dismiss();
     }
 

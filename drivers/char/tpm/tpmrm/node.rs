@@ -39,10 +39,7 @@ use kernel::{
     },
     prelude::*,
     sync::Arc,
-    types::{
-        ForeignOwnable,
-        Opaque, //
-    },
+    types::ForeignOwnable, //
 };
 
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
@@ -157,7 +154,7 @@ pub(crate) const OWNER: *mut module = {
         reason = "some structures are empty in some configurations"
     )]
     extern "C" {
-        static __this_module: Opaque<module>;
+        static __this_module: kernel::types::Opaque<module>;
     }
 
     (&raw const __this_module).cast_mut().cast()

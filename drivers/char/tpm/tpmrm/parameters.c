@@ -64,7 +64,7 @@ static const struct kernel_param_ops bounded_ops = {
 BOUNDED_PARAMETER(max_objects, 256, 1, 65535,
 		  "How many transient objects one open descriptor can have, for chips found later")
 BOUNDED_PARAMETER(idle_ms, 1000, 0, 3600000,
-		  "For how long after a command what it used stays in the TPM, in ms; 0: nothing stays, nor for chips found meanwhile")
+		  "How long what a command used stays in the TPM, in ms; 0: not at all")
 
 #ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Thin helpers over the TPM core's exported interface. Each one hides a structure whose layout must not be known elsewhere, a macro
- * or inline function, or a difference between the kernels that are supported.
+ * Thin helpers over the TPM core's exported interface. Each one hides a
+ * structure whose layout must not be known elsewhere, a macro or an inline
+ * function.
  */
 #include <linux/capability.h>
 #include <linux/cdev.h>
@@ -37,10 +38,6 @@ static_assert(TPMRM_EPOLLWRNORM == (__force u32)EPOLLWRNORM);
 /* A command and its response have the same header: tag, length, code. */
 enum { HEADER_SIZE = 10, HEADER_LENGTH_AT = 2 };
 
-/*
- * Since 7.3 a tpm_buf carries its data and its capacity; before, it pointed to
- * a page, all of which was taken for the capacity.
- */
 #if __has_include(<linux/tpm_buf.h>)
 struct tpmrm_buffer {
 	struct tpm_buf buf;
@@ -66,6 +63,10 @@ static struct tpm_buf *buffer_begin(struct tpmrm_buffer *buffer, u16 length)
 	return &buffer->buf;
 }
 #else
+/*
+ * Before 7.3 a tpm_buf did not carry its data and its capacity: it pointed to a
+ * page, all of which was taken for the capacity.
+ */
 struct tpmrm_buffer {
 	struct tpm_buf buf;
 	u8 page[PAGE_SIZE];
@@ -191,6 +192,7 @@ void tpmrm_chip_end_kernel_session(struct tpm_chip *chip,
 	tpmrm_barrier_own_end(barrier);
 }
 
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 /* Whether there is a session that the call above would end. */
 bool tpmrm_chip_holds_kernel_session(const struct tpm_chip *chip)
 {
@@ -200,6 +202,7 @@ bool tpmrm_chip_holds_kernel_session(const struct tpm_chip *chip)
 	return false;
 #endif
 }
+#endif
 
 /*
  * Whether somebody has /dev/tpmN open, and may have left something in the TPM.

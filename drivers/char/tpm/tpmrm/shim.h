@@ -47,7 +47,9 @@ int tpmrm_chip_transmit(struct tpm_chip *chip, struct tpmrm_barrier *barrier,
 			unsigned long length);
 void tpmrm_chip_end_kernel_session(struct tpm_chip *chip,
 				   struct tpmrm_barrier *barrier);
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 _Bool tpmrm_chip_holds_kernel_session(const struct tpm_chip *chip);
+#endif
 _Bool tpmrm_chip_is_open(const struct tpm_chip *chip);
 
 /* The buffer that tpm_transmit_cmd() works in. */

@@ -35,6 +35,7 @@ void tpmrm_trace_lost(const char *chip, unsigned long long space,
 	trace_tpmrm_lost(chip, space, handle);
 }
 
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 void tpmrm_trace_evict(const char *chip, unsigned int session,
 		       unsigned int from, unsigned int to)
 {
@@ -46,3 +47,4 @@ void tpmrm_trace_wait(const char *chip, unsigned long long space,
 {
 	trace_tpmrm_wait(chip, space, wait);
 }
+#endif

@@ -27,6 +27,7 @@ TRACE_DEFINE_ENUM(TPMRM_QUESTION);
 			 { TPMRM_FLUSH, "flush" },			\
 			 { TPMRM_QUESTION, "question" })
 
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 TRACE_DEFINE_ENUM(TPMRM_WAIT_BEGINS);
 TRACE_DEFINE_ENUM(TPMRM_WAIT_GRANTED);
 TRACE_DEFINE_ENUM(TPMRM_WAIT_EXPIRED);
@@ -38,8 +39,9 @@ TRACE_DEFINE_ENUM(TPMRM_WAIT_LEFT);
 			 { TPMRM_WAIT_GRANTED, "granted" },		\
 			 { TPMRM_WAIT_EXPIRED, "expired" },		\
 			 { TPMRM_WAIT_LEFT, "left" })
+#endif
 
-/* A command of a program has ended, or waits: then rc is EAGAIN. */
+/* A command of a program has ended. */
 TRACE_EVENT(tpmrm_command,
 	TP_PROTO(const char *chip, u64 space, u32 code, int rc),
 	TP_ARGS(chip, space, code, rc),
@@ -127,6 +129,7 @@ TRACE_EVENT(tpmrm_lost,
 		  __entry->handle)
 );
 
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 /* A session is taken from a user, -1 when nobody had it, for another. */
 TRACE_EVENT(tpmrm_evict,
 	TP_PROTO(const char *chip, u32 session, u32 from, u32 to),
@@ -147,7 +150,7 @@ TRACE_EVENT(tpmrm_evict,
 		  __entry->session, __entry->from, __entry->to)
 );
 
-/* A program waits for a session number. */
+/* A program waits for a session number: its command has ended with EAGAIN. */
 TRACE_EVENT(tpmrm_wait,
 	TP_PROTO(const char *chip, u64 space, enum tpmrm_wait wait),
 	TP_ARGS(chip, space, wait),
@@ -164,6 +167,7 @@ TRACE_EVENT(tpmrm_wait,
 	TP_printk("%s space=%llu %s", __get_str(chip), __entry->space,
 		  show_tpmrm_wait(__entry->wait))
 );
+#endif
 
 #endif
 

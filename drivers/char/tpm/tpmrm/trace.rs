@@ -7,21 +7,25 @@
 use crate::{
     bindings::{
         self,
-        tpmrm_errand,
-        tpmrm_wait, //
+        tpmrm_errand, //
     },
     engine::{
         End,
         Errand,
         Event,
-        Observer,
-        Wait, //
+        Observer, //
     },
 };
 use kernel::{
     prelude::*,
     str::CString,
     sync::Arc, //
+};
+
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::{
+    bindings::tpmrm_wait,
+    engine::Wait, //
 };
 
 /// Tells of one chip.
@@ -70,6 +74,7 @@ impl Observer for Tracer {
                 // SAFETY: See above.
                 unsafe { bindings::tpmrm_trace_lost(chip, space.number(), handle) }
             }
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             Event::Evicted { session, from, to } => {
                 let [from, to] =
                     [from, to].map(|user| user.map_or(bindings::TPMRM_NOBODY, |user| user.0));
@@ -77,6 +82,7 @@ impl Observer for Tracer {
                 // SAFETY: See above.
                 unsafe { bindings::tpmrm_trace_evict(chip, session, from, to) }
             }
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             Event::Wait { space, wait } => {
                 // SAFETY: See above.
                 unsafe { bindings::tpmrm_trace_wait(chip, space.number(), of_wait(wait)) }
@@ -90,6 +96,7 @@ fn rc(end: End) -> c_int {
     match end {
         End::Response(code) => c_int::try_from(code).unwrap_or(c_int::MAX),
         End::Errno(errno) => errno,
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         End::Waits => EAGAIN.to_errno(),
     }
 }
@@ -103,6 +110,7 @@ fn of_errand(errand: Errand) -> tpmrm_errand {
     }
 }
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 fn of_wait(wait: Wait) -> tpmrm_wait {
     match wait {
         Wait::Begins => bindings::TPMRM_WAIT_BEGINS,

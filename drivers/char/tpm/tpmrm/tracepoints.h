@@ -13,6 +13,7 @@ enum tpmrm_errand {
 	TPMRM_QUESTION,
 };
 
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 enum tpmrm_wait {
 	TPMRM_WAIT_BEGINS,
 	TPMRM_WAIT_GRANTED,
@@ -22,6 +23,7 @@ enum tpmrm_wait {
 
 /* The user of a session that nobody has. */
 enum { TPMRM_NOBODY = 0xFFFFFFFF };
+#endif
 
 /* @rc is a TPM_RC, or a negative errno. */
 void tpmrm_trace_command(const char *chip, unsigned long long space,
@@ -32,9 +34,11 @@ void tpmrm_trace_regap(const char *chip, unsigned int session);
 void tpmrm_trace_barrier(const char *chip);
 void tpmrm_trace_lost(const char *chip, unsigned long long space,
 		      unsigned int handle);
+#ifdef CONFIG_TCG_TPM_RM_EXHAUSTION
 void tpmrm_trace_evict(const char *chip, unsigned int session,
 		       unsigned int from, unsigned int to);
 void tpmrm_trace_wait(const char *chip, unsigned long long space,
 		      enum tpmrm_wait wait);
+#endif
 
 #endif

@@ -423,6 +423,7 @@ impl<D: Device> Tpm for Chip<D> {
         }
     }
 
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn kernel_holds_session(&self) -> bool {
         self.kernel_session.is_some()
     }

@@ -2,12 +2,12 @@
 
 //! One engine over one TPM, with clients: spaces of the engine, and users of the TPM beside it.
 
-use crate::bell::{Heard, Record, Recorder};
+use crate::bell::{Heard, News, Record, Recorder};
 use crate::chip::{Chip, Device, Fault, Sent};
 use crate::client::{Client, Failure, Outcome};
 use crate::clock::CLOCK;
 use crate::engine::{
-    Barrier, Counters, Engine, Limits, Message, News, Progress, SpaceId, Span, UserId, View,
+    Barrier, Counters, Engine, Limits, Message, Progress, SpaceId, Span, UserId, View,
 };
 use crate::libtpms::Libtpms;
 use crate::tpm::rh;
@@ -285,6 +285,7 @@ impl<D: Device> Rig<D> {
         message.room()[..command.len()].copy_from_slice(command);
         message.set_len(command.len());
         match self.call(|engine, chip| engine.execute(chip, space, &mut message)) {
+            #[cfg(feature = "exhaustion")]
             Ok(Progress::Waits) => {
                 assert_eq!(message.as_slice(), command, "what waits is as it was");
                 Err(Failure::Waits)

@@ -75,7 +75,10 @@ impl<D: Device> Rig<D> {
         let mut start = space.starting(kind);
         self.wait(space, || start.send(space))
     }
+}
 
+#[cfg(feature = "exhaustion")]
+impl<D: Device> Rig<D> {
     /// The client whose command waits got a signal.
     pub fn leave(&self, space: &Space<'_>) {
         self.call(|engine, _| engine.leave(space.id()));
@@ -85,10 +88,7 @@ impl<D: Device> Rig<D> {
     pub fn dismiss(&self) {
         self.ask(|engine| engine.dismiss());
     }
-}
 
-#[cfg(feature = "exhaustion")]
-impl<D: Device> Rig<D> {
     /// Changes the module's parameters.
     pub fn set_terms(&self, terms: Terms) {
         self.call(|engine, _| engine.set_terms(terms));

@@ -77,6 +77,7 @@ impl<'r> Program<'r> {
     fn ready(&mut self, n: usize) {
         if self.seats[n].wait.take().is_some() {
             let seat = &self.seats[n];
+            #[cfg(feature = "exhaustion")]
             self.rig.leave(seat.space());
             seat.space().bell().answer();
             self.observe();

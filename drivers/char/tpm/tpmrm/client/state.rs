@@ -22,6 +22,7 @@ pub(super) enum State {
     Busy,
     /// A command that nobody waits for in a system call waits for a session, and no worker with
     /// it. Entered by the worker; it goes back into the queue when the space is called.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     Parked { message: Message, charge: Charge },
     /// A response is there, of which `read` bytes were read: less than all of them.
     Answered { message: Message, read: usize },
@@ -35,7 +36,9 @@ impl State {
         match self {
             Self::Idle => true,
             Self::Answered { read, .. } => *read > 0,
-            Self::Queued { .. } | Self::Busy | Self::Parked { .. } | Self::Failed(_) => false,
+            Self::Queued { .. } | Self::Busy | Self::Failed(_) => false,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+            Self::Parked { .. } => false,
         }
     }
 
@@ -52,7 +55,9 @@ impl State {
     pub(super) fn is_readable(&self) -> bool {
         match self {
             Self::Answered { .. } | Self::Failed(_) => true,
-            Self::Idle | Self::Queued { .. } | Self::Busy | Self::Parked { .. } => false,
+            Self::Idle | Self::Queued { .. } | Self::Busy => false,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+            Self::Parked { .. } => false,
         }
     }
 }
@@ -63,14 +68,23 @@ pub(super) enum Life {
     /// It can be used.
     Open,
     /// It lost a session under the policy `close`, and fails from now on.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     Closed,
     /// The last descriptor of the file is closed: nobody will read a response, and nothing may be
     /// queued any more.
     Released,
 }
 
+impl Life {
+    /// Whether nothing more can be done.
+    pub(super) fn is_over(self) -> bool {
+        self != Self::Open
+    }
+}
+
 /// Whether a session was lost that the program has not asked about.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 pub(super) enum Losses {
     /// There is nothing that it does not know.
     Acknowledged,
@@ -80,6 +94,7 @@ pub(super) enum Losses {
 
 /// Whether the engine believes that the client waits when it does not.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 pub(super) enum Attendance {
     /// The engine knows what there is to know.
     Known,
@@ -93,8 +108,11 @@ pub(super) struct Inner {
     /// The space, from the first use on. Opened by whoever has the turn.
     pub(super) space: Option<SpaceId>,
     /// Whether the space was called since its last command began to wait, or before.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub(super) called: bool,
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub(super) attendance: Attendance,
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub(super) losses: Losses,
     pub(super) life: Life,
 }
@@ -105,8 +123,11 @@ impl Inner {
         Self {
             state: State::Idle,
             space: None,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             called: false,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             attendance: Attendance::Known,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             losses: Losses::Acknowledged,
             life: Life::Open,
         }
@@ -138,6 +159,7 @@ mod tests {
                 false,
                 false,
             ),
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             (
                 State::Parked {
                     message: message()?,
@@ -159,8 +181,11 @@ mod tests {
 
         assert!(inner.state.takes_command());
         assert!(inner.space.is_none());
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         assert!(!inner.called);
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         assert!(inner.losses == Losses::Acknowledged);
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         assert!(inner.attendance == Attendance::Known);
         assert!(inner.life == Life::Open);
     }

@@ -15,7 +15,6 @@ use super::{
 use crate::{
     charge::Charge,
     engine::{
-        Bell,
         Engine,
         Message,
         News,
@@ -30,24 +29,6 @@ use kernel::{
         ArcBorrow, //
     },
 };
-
-/// What the engine rings, and who pays. The space holds it, and so the client, until [`Client::release`] closes
-/// the space.
-pub(super) struct Doorbell(pub(super) Arc<Client>);
-
-impl Bell for Doorbell {
-    fn ring(&self, news: News) {
-        Client::hear(self.0.as_arc_borrow(), news);
-    }
-
-    fn process(&self) -> i32 {
-        self.0.process
-    }
-
-    fn pay(&self, work: &mut dyn FnMut()) {
-        self.0.payer.scope(work);
-    }
-}
 
 impl Client {
     /// Repeats `attempt` until there is nothing to wait for any more.
@@ -166,7 +147,7 @@ impl Client {
     }
 
     /// Hears what the engine, which is locked, has to tell. Somebody else's command may be why.
-    fn hear(this: ArcBorrow<'_, Self>, news: News) {
+    pub(super) fn hear(this: ArcBorrow<'_, Self>, news: News) {
         let mut inner = this.inner.lock();
 
         // `Released` is the last word: nothing is queued afterwards.

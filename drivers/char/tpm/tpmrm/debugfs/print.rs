@@ -13,11 +13,9 @@ use crate::{
         Counters,
         OwnerView,
         PlaceView,
-        SpaceTerms,
         Span,
         UserId,
-        View,
-        WholeTerms, //
+        View, //
     },
     manager::Manager, //
 };
@@ -26,7 +24,9 @@ use kernel::fmt;
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 use crate::engine::{
     LossPolicy,
-    WaitView, //
+    SpaceTerms,
+    WaitView,
+    WholeTerms, //
 };
 
 type To<'a, 'b> = &'a mut fmt::Formatter<'b>;
@@ -59,6 +59,7 @@ pub(super) fn chip(manager: &Manager, view: &View, to: To<'_, '_>) -> fmt::Resul
     writeln!(to, "sessions_loaded {}", chip.sessions_loaded)?;
     writeln!(to, "session_slots {}", chip.session_slots)?;
     writeln!(to, "sessions_detached {}", chip.sessions_detached)?;
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     if let Some(terms) = &chip.terms {
         whole_terms(terms, to)?;
     }
@@ -92,6 +93,7 @@ pub(super) fn spaces(_manager: &Manager, view: &View, to: To<'_, '_>) -> fmt::Re
             " sessions {} sessions_loaded {}",
             space.sessions, space.sessions_loaded
         )?;
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         if let Some(terms) = &space.terms {
             space_terms(terms, to)?;
         }
@@ -108,6 +110,7 @@ pub(super) fn sessions(_manager: &Manager, view: &View, to: To<'_, '_>) -> fmt::
             OwnerView::Space(_) => "space",
             OwnerView::Detached => "detached",
             OwnerView::Nobody => "nobody",
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             OwnerView::Stray => "stray",
         };
         let place = match session.place {
@@ -195,14 +198,4 @@ fn space_terms(terms: &SpaceTerms, to: To<'_, '_>) -> fmt::Result {
         " sessions_lost {} sessions_reserved {} policy {policy} wait {wait} wait_ms {left}",
         terms.lost, terms.reserved
     )
-}
-
-#[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
-fn whole_terms(terms: &WholeTerms, _to: To<'_, '_>) -> fmt::Result {
-    match *terms {}
-}
-
-#[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
-fn space_terms(terms: &SpaceTerms, _to: To<'_, '_>) -> fmt::Result {
-    match *terms {}
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a client is told what it did not ask for.
+//! A client, as the engine knows it.
 
-/// What is told.
+/// What a client is told that it did not ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-    allow(dead_code, reason = "without that nobody waits, or is told anything")
-)]
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 pub enum News {
     /// The command that waits is to be executed again: there is something for it, or it has waited
     /// long enough.
@@ -18,14 +15,11 @@ pub enum News {
     Closed,
 }
 
-/// Tells one client, and lets it pay. It is called while the engine is locked, so it must not come
+/// One client. It is called while the engine is locked, so it must not come
 /// back to it, and it must not take long.
 pub trait Bell: Send + Sync {
     /// Tells the client `news`; it may have been told the same before.
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        allow(dead_code, reason = "without that nobody is told anything")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn ring(&self, news: News);
 
     /// The process that opened the space, for administrators; 0 if that is unknown.

@@ -33,7 +33,10 @@ impl Engine {
         handle: SessionHandle,
         message: &mut Message,
     ) -> Outcome {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.prepare_loss(space)?;
+        #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+        self.spaces.get(space).ok_or(kernel::prelude::EINVAL)?;
 
         let session = self
             .sessions
@@ -44,6 +47,7 @@ impl Engine {
 
         message.set_response(ResponseCode::SUCCESS, &[&handle])?;
         session.attach(space);
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.owner_changed();
         Ok(())
     }

@@ -68,7 +68,9 @@ impl Engine {
 
         message.set_response(ResponseCode::SUCCESS, &[session.context()])?;
         session.detach(user)?;
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.session_given_away(space);
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.owner_changed();
         Ok(())
     }

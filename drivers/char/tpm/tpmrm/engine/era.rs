@@ -72,8 +72,8 @@ impl Era {
         }
     }
 
-    /// Whether it is noticed when the TPM is reset, as far as that can be. Only then something is to
-    /// stay.
+    /// Whether it is noticed when the TPM is reset, as far as that can be. Only then something is
+    /// to stay.
     pub(crate) fn is_known(&self) -> bool {
         self.count != Count::Unknown
     }
@@ -121,8 +121,8 @@ impl Engine {
         }
     }
 
-    /// The TPM was reset since something was loaded, and what is there under a handle of ours may be
-    /// what was made without an answer. Nothing tells it from what was loaded after the reset.
+    /// The TPM was reset since something was loaded, and what is there under a handle of ours may
+    /// be what was made without an answer. Nothing tells it from what was loaded after the reset.
     fn strike_loaded(&mut self, tpm: &mut dyn Tpm) {
         while let Some(slot) = self.slots.get(0) {
             self.slots.remove(slot.physical);

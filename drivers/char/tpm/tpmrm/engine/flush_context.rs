@@ -2,9 +2,10 @@
 
 //! TPM2_FlushContext by a client (Part 3, 28.4): an end to what is its own.
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::engine::exhaustion::Forgotten;
 use crate::engine::{
     courier::Verdict,
-    exhaustion::Forgotten,
     names::Position,
     refusal::{
         Outcome,
@@ -67,6 +68,7 @@ impl Engine {
         handle: SessionHandle,
         message: &mut Message,
     ) -> Outcome {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         if self.forget_lost(space, handle) == Forgotten::Yes {
             return Ok(message.set_response(ResponseCode::SUCCESS, &[])?);
         }

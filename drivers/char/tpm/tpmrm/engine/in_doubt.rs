@@ -4,8 +4,8 @@
 //! there is another one.
 //!
 //! Another session can have the number of one that has ended, and the TPM lists both alike. So the
-//! TPM is asked before there can be another one. Where it did not tell in time, a session in doubt is
-//! not trusted any more, and none is loaded that could be another one (G5).
+//! TPM is asked before there can be another one. Where it did not tell in time, a session in doubt
+//! is not trusted any more, and none is loaded that could be another one (G5).
 
 use crate::engine::{
     courier::{

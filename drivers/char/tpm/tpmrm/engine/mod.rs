@@ -34,13 +34,12 @@ mod courier;
 mod era;
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 mod exhaustion;
-#[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
-#[path = "no_exhaustion.rs"]
-mod exhaustion;
 mod flush_context;
 mod gap;
 mod get_capability;
 mod in_doubt;
+#[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+mod losses;
 mod names;
 mod newcomer;
 mod object;
@@ -70,26 +69,18 @@ mod view;
 mod wire;
 
 pub use self::{
-    bell::{
-        Bell,
-        News, //
-    },
+    bell::Bell,
     clock::{
         Clock,
         Moment,
         Span, //
     },
     counters::Counters,
-    exhaustion::{
-        SpaceTerms,
-        WholeTerms, //
-    },
     observer::{
         End,
         Errand,
         Event,
-        Observer,
-        Wait, //
+        Observer, //
     },
     policy::Barrier,
     space::UserId,
@@ -111,11 +102,20 @@ pub use self::{
 };
 
 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
-pub use self::exhaustion::{
-    LossPolicy,
-    Terms,
-    WaitView, //
+pub use self::{
+    bell::News,
+    exhaustion::{
+        LossPolicy,
+        SpaceTerms,
+        Terms,
+        WaitView,
+        WholeTerms, //
+    },
+    observer::Wait, //
 };
+
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use self::exhaustion::Exhaustion;
 
 use self::{
     chores::Chores,
@@ -125,7 +125,6 @@ use self::{
     },
     courier::Courier,
     era::Era,
-    exhaustion::Exhaustion,
     get_capability::Question,
     in_doubt::Numbers,
     observer::Watch,
@@ -167,14 +166,12 @@ use kernel::{
 /// What became of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-#[cfg_attr(
-    not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-    allow(dead_code, reason = "without that nobody waits, or is told anything")
-)]
 pub enum Progress {
     /// It was executed, or refused: the response is there.
     Answered,
-    /// It waits for a session; nothing of it has reached the TPM.
+    /// It waits for a session; nothing of it has reached the TPM, and the message is as it was. It
+    /// is to be brought again once the space is called, or [`Engine::leave`] to be called.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     Waits,
 }
 
@@ -217,10 +214,7 @@ pub struct Engine {
     era: Era,
     chores: Chores,
     courier: Courier,
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        allow(dead_code, reason = "without that there is nothing in it")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     exhaustion: Exhaustion,
     /// The client's command as it came, for the case that it has to be sent again.
     request: Message,
@@ -238,7 +232,7 @@ impl Engine {
         let mut courier = Courier::new(GFP_KERNEL)?;
         let commands = Commands::probe(tpm, &mut courier)?;
         let properties = Properties::probe(tpm, &mut courier)?;
-        let mut this = Self {
+        let this = Self {
             room: Room::new(properties.object_slots, properties.session_slots),
             era: Era::new(&commands),
             commands,
@@ -260,10 +254,14 @@ impl Engine {
             numbers: Numbers::Told,
             chores: Chores::NONE,
             courier,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             exhaustion: Exhaustion::new(),
             request: Message::new(GFP_KERNEL)?,
         };
 
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+        let mut this = this;
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         this.first_census(tpm);
         Ok(this)
     }
@@ -281,9 +279,11 @@ impl Engine {
     /// client has saved; what cannot be flushed now is flushed by a later command (G8).
     pub fn close(&mut self, tpm: &mut dyn Tpm, space: SpaceId) {
         if self.spaces.close(space).is_some() {
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             self.begin_visit();
             self.abandon(space);
             self.tidy(tpm);
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             self.serve_queue(tpm);
         }
     }
@@ -302,6 +302,7 @@ impl Engine {
 
     /// Nobody will use what a space has.
     fn abandon(&mut self, space: SpaceId) {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.leave_for_good(space);
         self.slots.abandon_space(space);
         self.sessions.abandon_space(space);
@@ -309,26 +310,29 @@ impl Engine {
 
     /// Executes the command in `message` for a space, and leaves the response in its place.
     ///
-    /// `message` is what the client wrote, as long as its header says. When [`Progress::Waits`] it
-    /// is as it was, and is to be brought again once the space is called, or [`Engine::leave`] to be
-    /// called.
+    /// `message` is what the client wrote, as long as its header says.
     ///
     /// # Errors
     ///
     /// - `EINVAL` when the command names a transient object that the space never had, and when it
     ///   is shorter than a header.
     /// - `ENOMEM`: the TPM has not executed the command.
-    /// - `EPIPE` when the space has lost a session and was closed for that.
+    #[cfg_attr(
+        CONFIG_TCG_TPM_RM_EXHAUSTION,
+        doc = " - `EPIPE` when the space has lost a session and was closed for that."
+    )]
     /// - `EIO` when what came from the TPM is no response to the command.
     /// - Those of [`Tpm::transmit`].
     ///
-    /// All else is a response, with a TPM_RC: the TPM's own, or one in the resource manager's layer.
+    /// All else is a response, with a TPM_RC: the TPM's own, or one in the resource manager's
+    /// layer.
     pub fn execute(
         &mut self,
         tpm: &mut dyn Tpm,
         space: SpaceId,
         message: &mut Message,
     ) -> Result<Progress> {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.check_open(space)?;
 
         let header = CommandHeader::parse(message.as_slice()).map_err(|_| EINVAL)?;
@@ -349,6 +353,7 @@ impl Engine {
                     Ok(code) => End::Response(code.to_wire()),
                     Err(error) => End::Errno(error.to_errno()),
                 },
+                #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
                 Ok(Progress::Waits) => End::Waits,
                 Err(error) => End::Errno(error.to_errno()),
             },
@@ -368,6 +373,7 @@ impl Engine {
         command: &Command,
         message: &mut Message,
     ) -> Result<Progress> {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.begin_visit();
         self.last_command = self.clock.now();
         self.quiet = Quiet::Awaited;
@@ -378,8 +384,14 @@ impl Engine {
         // What an earlier command had to leave behind.
         self.tidy(tpm);
         self.learn_era(tpm);
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         let outcome = self.start_or_dispatch(tpm, space, command, message);
+        #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+        let outcome = self
+            .dispatch(tpm, space, command, message)
+            .map(|()| Progress::Answered);
         self.tidy(tpm);
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.serve_queue(tpm);
         self.keep_young(tpm);
 
@@ -387,6 +399,7 @@ impl Engine {
             Ok(progress) => return Ok(progress),
             Err(Refusal::Errno(error)) => return Err(error),
             Err(Refusal::Response(code)) => code,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             Err(Refusal::NoNumber) => ResponseCode::SESSION_HANDLES,
         };
 
@@ -395,6 +408,7 @@ impl Engine {
     }
 
     /// A session needs a number, which all spaces share; for everything else there is no wait.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn start_or_dispatch(
         &mut self,
         tpm: &mut dyn Tpm,
@@ -444,6 +458,7 @@ impl Engine {
                     let header = ContextHeader::parse(message.body());
 
                     if let Some(handle) = header.ok().and_then(|h| h.saved_handle.session()) {
+                        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
                         self.refuse_lost_number(space, handle)?;
                         if self.sessions.find(handle).is_some() {
                             return self.claim_session(space, handle, message);

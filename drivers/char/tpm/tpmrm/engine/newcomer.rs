@@ -115,12 +115,15 @@ impl Engine {
             }
             Newcomer::Session(room) => {
                 let handle = handle.session().ok_or(EIO)?;
-
-                let tenure = self.tenure_in(space);
+                #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+                let session = Session::new(handle, space, room, self.tenure_in(space));
+                #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+                let session = Session::new(handle, space, room);
 
                 self.number_given(handle);
+                #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
                 self.no_stray(handle);
-                self.sessions.add(Session::new(handle, space, room, tenure));
+                self.sessions.add(session);
                 self.learn_room();
                 Ok(())
             }
@@ -128,7 +131,10 @@ impl Engine {
     }
 
     fn prepare_session(&mut self, space: SpaceId) -> Outcome<Newcomer> {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.prepare_loss(space)?;
+        #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+        self.spaces.get(space).ok_or(EINVAL)?;
         self.sessions.reserve(1)?;
         Ok(Newcomer::Session(Session::room(
             self.properties.session_context,

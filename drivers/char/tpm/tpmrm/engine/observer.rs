@@ -3,8 +3,9 @@
 //! What happens, for whoever watches. There are handles, codes and users in it, and nothing that a
 //! command or a context has inside.
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::engine::space::UserId;
 use crate::engine::{
-    space::UserId,
     spaces::SpaceId,
     Engine, //
 };
@@ -18,6 +19,7 @@ pub enum End {
     /// With an errno, which is negative.
     Errno(i32),
     /// Not yet: it waits for a session number.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     Waits,
 }
 
@@ -36,10 +38,7 @@ pub enum Errand {
 
 /// What a wait for a session number has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-    expect(dead_code, reason = "without that nobody waits")
-)]
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 pub enum Wait {
     /// It begins.
     Begins,
@@ -54,7 +53,7 @@ pub enum Wait {
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A client's command with this TPM_CC has ended, or waits.
+    /// A client's command with this TPM_CC, and what it came to.
     Command { space: SpaceId, code: u32, end: End },
     /// The driver has sent a command of its own. The handle is that of what was loaded, saved or
     /// flushed, as the TPM has it, or 0.
@@ -70,20 +69,14 @@ pub enum Event {
     /// What a space had under this handle is gone.
     Lost { space: SpaceId, handle: u32 },
     /// A session is taken from `from`, if anybody had it, for `to`.
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        expect(dead_code, reason = "without that nothing is taken")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     Evicted {
         session: u32,
         from: Option<UserId>,
         to: Option<UserId>,
     },
     /// A client waits for a session number.
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        expect(dead_code, reason = "without that nobody waits")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     Wait { space: SpaceId, wait: Wait },
 }
 

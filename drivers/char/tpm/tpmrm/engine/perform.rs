@@ -21,10 +21,7 @@ use crate::engine::{
         Tpm, //
     },
     wire::{
-        code::{
-            CommandCode,
-            Tag, //
-        },
+        code::CommandCode,
         command::{
             Command,
             Continuation, //
@@ -63,7 +60,14 @@ impl Engine {
 
         self.note_uses(&names);
 
-        let sent = self.send(tpm, space, command, &names, message);
+        let sent = self.send(
+            tpm,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+            space,
+            command,
+            &names,
+            message,
+        );
 
         // It may hold secrets.
         self.request.clear();
@@ -80,6 +84,7 @@ impl Engine {
                 object.used();
             }
         }
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.touch_sessions(&names);
 
         let result = match answer {
@@ -100,12 +105,12 @@ impl Engine {
         result.map_err(Into::into)
     }
 
-    /// Sends the command until the TPM has room for it, and until a session that it starts has a
-    /// number that the space may have.
+    /// Sends the command until the TPM has room for it, and has nothing to say against what it
+    /// starts.
     fn send(
         &mut self,
         tpm: &mut dyn Tpm,
-        space: SpaceId,
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)] space: SpaceId,
         command: &Command,
         names: &Names,
         message: &mut Message,
@@ -130,6 +135,9 @@ impl Engine {
                 continue;
             }
             match code.shortage() {
+                #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
+                Some(Shortage::SessionNumber) => return Ok(code),
+                #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
                 Some(Shortage::SessionNumber) => {
                     message.copy_from(&self.request);
                     return Err(Sent::Never(Refusal::NoNumber));
@@ -140,13 +148,14 @@ impl Engine {
                     // If the TPM was reset, most of what is believed to be in the way is not there.
                     self.recheck(tpm);
                 }
+                #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
                 None if code == ResponseCode::SUCCESS => {
                     let Some(handle) = self.bad_number(space, command, message) else {
                         return Ok(code);
                     };
 
                     self.set_aside(tpm, handle).map_err(Sent::Never)?;
-                    if command.header.tag != Tag::NoSessions {
+                    if command.header.tag != crate::engine::wire::code::Tag::NoSessions {
                         // It is protected by a session, and cannot be sent again.
                         let refusal = Refusal::ours(ResponseCode::SESSION_HANDLES);
 
@@ -224,8 +233,8 @@ impl Engine {
 }
 
 /// How many object slots the TPM needs for a command, beside those of the transient objects that it
-/// names: for what it makes, and while it lasts for persistent objects and for a key that it creates
-/// without loading it.
+/// names: for what it makes, and while it lasts for persistent objects and for a key that it
+/// creates without loading it.
 fn object_slots(command: &Command) -> usize {
     let persistent = command
         .handles

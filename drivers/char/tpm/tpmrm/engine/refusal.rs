@@ -15,6 +15,7 @@ pub(crate) enum Refusal {
     Response(ResponseCode),
     /// The TPM has no number for a session, and the command is as it was. To a client that is
     /// TPM_RC_SESSION_HANDLES of the TPM.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     NoNumber,
     /// No response: the system call fails.
     Errno(Error),

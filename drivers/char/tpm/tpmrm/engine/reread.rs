@@ -44,8 +44,8 @@ pub(crate) enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubts {
     None,
-    /// Entered when the TPM did not have something where we had it, or gave its handle away; left when
-    /// the TPM was asked for all that it has.
+    /// Entered when the TPM did not have something where we had it, or gave its handle away; left
+    /// when the TPM was asked for all that it has.
     Reset,
 }
 

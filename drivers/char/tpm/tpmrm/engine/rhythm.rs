@@ -79,8 +79,8 @@ impl Rhythm {
         }
     }
 
-    /// How soon it is to be expected: one interval after its last use. While nothing is known, it is
-    /// expected in as long as it was not used.
+    /// How soon it is to be expected: one interval after its last use. While nothing is known, it
+    /// is expected in as long as it was not used.
     pub(crate) fn expected(&self, now: Beat) -> Expected {
         let age = now.since(self.last).saturating_mul(UNITS);
         let (part, of) = GRACE;

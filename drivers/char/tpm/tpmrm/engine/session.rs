@@ -2,8 +2,9 @@
 
 //! A session: under its real number, with one owner, loaded or saved.
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::engine::exhaustion::Tenure;
 use crate::engine::{
-    exhaustion::Tenure,
     rhythm::{
         Beat,
         Expected,
@@ -77,10 +78,7 @@ pub(crate) struct Session {
     sequence: u64,
     issue: Issue,
     rhythm: Rhythm,
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        expect(dead_code, reason = "without that nobody asks")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     tenure: Tenure,
 }
 
@@ -99,21 +97,28 @@ impl Session {
         handle: SessionHandle,
         space: SpaceId,
         room: KVec<u8>,
-        tenure: Tenure,
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)] tenure: Tenure,
     ) -> Self {
-        Self::of(Owner::Space(space), handle, room, tenure)
+        Self {
+            handle,
+            owner: Owner::Space(space),
+            place: Place::Loaded,
+            doubt: Doubt::None,
+            context: room,
+            sequence: 0,
+            issue: Issue::Never,
+            rhythm: Rhythm::new(Beat::ZERO),
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+            tenure,
+        }
     }
 
     /// A session of nobody that is loaded.
     #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub(crate) fn orphan(handle: SessionHandle, room: KVec<u8>, tenure: Tenure) -> Self {
-        Self::of(Owner::Nobody, handle, room, tenure)
-    }
-
-    fn of(owner: Owner, handle: SessionHandle, room: KVec<u8>, tenure: Tenure) -> Self {
         Self {
             handle,
-            owner,
+            owner: Owner::Nobody,
             place: Place::Loaded,
             doubt: Doubt::None,
             context: room,
@@ -217,13 +222,14 @@ impl Session {
         self.place == Place::Saved && self.doubt == Doubt::MaybeLoaded
     }
 
-    /// The TPM says what it says of a loaded session only. Its context is kept in mind, in case that
-    /// was not true.
+    /// The TPM says what it says of a loaded session only. Its context is kept in mind, in case
+    /// that was not true.
     pub(crate) fn seems_loaded(&mut self) {
         self.place = Place::Loaded;
     }
 
-    /// The TPM does not have it loaded. When that was only by the look of it, it is saved as before.
+    /// The TPM does not have it loaded. When that was only by the look of it, it is saved as
+    /// before.
     pub(crate) fn is_not_loaded(&mut self) -> Place {
         if self.doubt == Doubt::MaybeLoaded {
             self.place = Place::Saved;

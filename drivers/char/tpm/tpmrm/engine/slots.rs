@@ -81,8 +81,8 @@ impl Slots {
         self.now
     }
 
-    /// An object was loaded. There must be room for it, by [`Self::reserve`]. Says whether an object
-    /// was believed to be there.
+    /// An object was loaded. There must be room for it, by [`Self::reserve`]. Says whether an
+    /// object was believed to be there.
     pub(crate) fn add(&mut self, physical: PhysicalHandle, occupant: Occupant) -> Occupied {
         let is_occupied =
             |slot: &Slot| slot.physical == physical && matches!(slot.occupant, Occupant::Object(_));

@@ -3,10 +3,11 @@
 //! A space: what one open descriptor has. Its sessions are in
 //! [`Sessions`](crate::engine::sessions::Sessions), since their numbers are the whole chip's.
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::engine::exhaustion::Standing;
 use crate::engine::{
     bell::Bell,
     counters::Counters,
-    exhaustion::Standing,
     object::{
         Entry,
         Object,
@@ -34,10 +35,7 @@ pub struct UserId(pub u32);
 /// The objects of one descriptor.
 pub(crate) struct Space {
     user: UserId,
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        expect(dead_code, reason = "without that nobody asks")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     standing: Standing,
     /// The handle of the next object.
     next: VirtualHandle,
@@ -54,6 +52,7 @@ impl Space {
     pub(crate) fn new(user: UserId, bell: Arc<dyn Bell>) -> Self {
         Self {
             user,
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             standing: Standing::new(bell.clone()),
             next: VirtualHandle::FIRST,
             objects: KVec::new(),

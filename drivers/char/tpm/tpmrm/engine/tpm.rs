@@ -32,10 +32,7 @@ pub trait Tpm {
     fn end_kernel_session(&mut self);
 
     /// Whether there is such a session now.
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        allow(dead_code, reason = "without that nobody counts")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     fn kernel_holds_session(&self) -> bool;
 
     /// Whether others may have something loaded.

@@ -39,6 +39,7 @@ impl Engine {
     pub fn set_barrier(&mut self, tpm: &mut dyn Tpm, barrier: Barrier) {
         self.barrier = barrier;
         self.era.forget();
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.outsider_comes();
         self.learn_era(tpm);
         if barrier == Barrier::Absent {
@@ -79,6 +80,7 @@ impl Engine {
     /// Needs no memory, as long as contexts are not larger than the TPM said that any would be.
     pub fn vacate(&mut self, tpm: &mut dyn Tpm) {
         self.room.forget();
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.outsider_comes();
         if !self.is_vacant() {
             Counters::add(&mut self.counters.barriers);
@@ -116,8 +118,9 @@ impl Engine {
             && self.sessions.in_doubt().next().is_none()
     }
 
-    /// Does what is due because nothing has happened for a while, or because it was waited for.
+    /// Does what time has made due.
     pub fn attend(&mut self, tpm: &mut dyn Tpm) {
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.begin_visit();
         self.recheck(tpm);
         self.do_chores(tpm);
@@ -125,15 +128,21 @@ impl Engine {
             self.quiet = Quiet::Over;
             self.withdraw(tpm);
         }
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.serve_queue(tpm);
     }
 
     /// When [`Self::attend`] is to be called unless something else is done before; perhaps at once.
     pub fn alarm(&self) -> Option<Moment> {
-        [self.idle_at(), self.queue_alarm(), self.chores_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.idle_at(),
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+            self.queue_alarm(),
+            self.chores_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// When what is loaded has not been used for long enough. Where nothing is to stay, what is

@@ -5,13 +5,14 @@
 //!
 //! Looking takes no memory: whoever wants to see brings room for it ([`View::with_room`]).
 
+#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+use crate::engine::exhaustion::{
+    SpaceTerms,
+    WholeTerms, //
+};
 use crate::engine::{
     clock::Moment,
     counters::Counters,
-    exhaustion::{
-        SpaceTerms,
-        WholeTerms, //
-    },
     policy::Barrier,
     session::{
         Owner,
@@ -41,7 +42,7 @@ pub struct View {
     pub counters: Counters,
     /// The spaces, in no order.
     pub spaces: Rows<SpaceView>,
-    /// The sessions that we know of, in the order of their numbers, then strays.
+    /// The sessions that we know of, in the order of their numbers, then those of others.
     pub sessions: Rows<SessionView>,
 }
 
@@ -60,7 +61,8 @@ pub struct ChipView {
     pub session_slots: usize,
     /// How many sessions their clients have saved.
     pub sessions_detached: usize,
-    /// What is only told when session numbers are shared out.
+    /// What there is to tell of session numbers.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub terms: Option<WholeTerms>,
 }
 
@@ -85,7 +87,8 @@ pub struct SpaceView {
     pub sessions: usize,
     /// How many of them are loaded.
     pub sessions_loaded: usize,
-    /// What is only told when session numbers are shared out.
+    /// What there is to tell of session numbers.
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     pub terms: Option<SpaceTerms>,
 }
 
@@ -99,10 +102,7 @@ pub enum OwnerView {
     /// Nobody's: it is to be flushed.
     Nobody,
     /// None of ours, as far as we know.
-    #[cfg_attr(
-        not(CONFIG_TCG_TPM_RM_EXHAUSTION),
-        expect(dead_code, reason = "without that nobody looks for them")
-    )]
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
     Stray,
 }
 
@@ -214,6 +214,7 @@ impl ChipView {
         sessions_loaded: 0,
         session_slots: 0,
         sessions_detached: 0,
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         terms: None,
     };
 }
@@ -232,6 +233,7 @@ impl Engine {
         for session in self.sessions.iter() {
             view.sessions.add(self.view_session(session));
         }
+        #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
         self.show_strays(&mut view.sessions);
     }
 
@@ -247,6 +249,7 @@ impl Engine {
                 .iter()
                 .filter(|session| matches!(session.owner(), Owner::Detached { .. }))
                 .count(),
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             terms: self.whole_terms(),
         }
     }
@@ -275,6 +278,7 @@ impl Engine {
             sessions_loaded: own()
                 .filter(|session| session.place() == Place::Loaded)
                 .count(),
+            #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
             terms: self.space_terms(id, space),
         }
     }

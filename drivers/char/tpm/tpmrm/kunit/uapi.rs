@@ -2,10 +2,8 @@
 
 //! The interface for programs: sizes and numbers that were once compiled into them.
 
-#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 use kernel::macros::kunit_tests;
 
-#[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
 #[kunit_tests(tpmrm_uapi)]
 mod tests {
     use crate::bindings;

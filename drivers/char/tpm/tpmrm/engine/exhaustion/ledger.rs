@@ -184,8 +184,8 @@ impl Ledger<'_> {
         })
     }
 
-    /// Whether a number is reserved for a space that it may have: not all that are left are those of
-    /// sessions which it has lost.
+    /// Whether a number is reserved for a space that it may have: not all that are left are those
+    /// of sessions which it has lost.
     pub(crate) fn has_reserved(&self, id: SpaceId) -> bool {
         self.reserved_in(id) > 0 && self.good_numbers(id) > 0
     }

@@ -8,8 +8,9 @@
 //! remembered in the [`standing`] of its space, so that the number never comes to mean something
 //! else there: see [`exchange`]. [`census`] keeps the books true to the TPM.
 //!
-//! The layer is all of this folder, and `CONFIG_TCG_TPM_RM_EXHAUSTION` is about it. Without it,
-//! `no_exhaustion.rs` takes its place.
+//! The layer is all of this folder, and `CONFIG_TCG_TPM_RM_EXHAUSTION` is about it, and about where
+//! the rest of the engine calls it. Without it, `losses.rs` says what becomes of sessions that are
+//! gone.
 
 mod admit;
 mod census;
@@ -73,8 +74,8 @@ const TAKES_PER_VISIT: usize = 1;
 /// Whether the TPM was asked how many sessions there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Books {
-    /// Since anybody else could change something: since the chip was locked for what is done now, or,
-    /// if others are announced, since the last of them came.
+    /// Since anybody else could change something: since the chip was locked for what is done now,
+    /// or, if others are announced, since the last of them came.
     Compared,
     /// Before, if at all.
     Old,

@@ -131,8 +131,8 @@ impl Engine {
         }
     }
 
-    /// Who may lose sessions from now on has nothing reserved: the numbers go to others, and are not
-    /// his again when he is spared again.
+    /// Who may lose sessions from now on has nothing reserved: the numbers go to others, and are
+    /// not his again when he is spared again.
     pub(crate) fn end_lapsed_reservations(&mut self) {
         for id in self.exhaustion.reservations.iter() {
             if let Some(space) = self.spaces.get_mut(id) {

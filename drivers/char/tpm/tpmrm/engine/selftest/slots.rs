@@ -8,10 +8,7 @@ use super::{
     Verdict, //
 };
 use crate::engine::{
-    bell::{
-        Bell,
-        News, //
-    },
+    bell::Bell,
     slots::{
         Occupant,
         Occupied,
@@ -37,7 +34,8 @@ use kernel::sync::Arc;
 struct Silent;
 
 impl Bell for Silent {
-    fn ring(&self, _: News) {}
+    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
+    fn ring(&self, _: crate::engine::bell::News) {}
 
     fn pay(&self, work: &mut dyn FnMut()) {
         work();

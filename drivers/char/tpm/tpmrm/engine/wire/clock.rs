@@ -38,8 +38,8 @@ impl Resets {
         })
     }
 
-    /// Whether the TPM was reset, restarted or resumed since it told `old`. That it was cleared since
-    /// is none of that.
+    /// Whether the TPM was reset, restarted or resumed since it told `old`. That it was cleared
+    /// since is none of that.
     pub(crate) fn are_after(self, old: Self) -> bool {
         self != old && self != Self::CLEARED
     }
