@@ -66,6 +66,9 @@ htmldocs:
 deb:
 	@scripts/deb
 
+series:
+	@scripts/series
+
 bench: modules
 	@tools/testing/bench/run $(if $(LATENCY),--latency=$(LATENCY))
 
@@ -109,6 +112,7 @@ help:
 #:   KERNELS=all           with builds and system tests for every stock kernel, or for those named
 #: make htmldocs           build the documentation, into build/html
 #: make deb                build the Debian package, for DKMS
+#: make series             write the tree as two patches for a kernel tree, into build/series
 #: make bench              compare the module with the C driver, tpm2-abrmd and the raw node
 #:   LATENCY=MS            how much longer a slow TPM takes (10)
 #: make users              run software that people use with a TPM, beside the C driver
@@ -129,7 +133,7 @@ help:
 #:
 #: What the rig makes is kept in $XDG_CACHE_HOME/tpmrm (or ~/.cache/tpmrm).
 
-.PHONY: all modules modules_install clean checked-kdir rig vm demo check htmldocs deb bench users torture fuzz \
+.PHONY: all modules modules_install clean checked-kdir rig vm demo check htmldocs deb series bench users torture fuzz \
 	coverage mutants prove-the-tests distclean help
 
 endif
