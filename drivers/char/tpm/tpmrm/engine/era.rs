@@ -136,7 +136,7 @@ impl Engine {
                 break;
             };
 
-            self.lose_session(handle);
+            self.session_is_absent(tpm, handle);
         }
         self.give_up_sessions_in_doubt(tpm);
         self.debris = Debris::Suspected;

@@ -247,7 +247,7 @@ impl Engine {
     ///
     /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended. That is
     /// looked into when the command ends.
-    fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+    pub(crate) fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
         if let Some(session) = self.sessions.find(handle) {
             if session.context().is_empty() {
                 // It was never saved: perhaps it is there, under a number that we were not told.

@@ -171,3 +171,28 @@ fn g1_no_shortage_shows_after_a_reset_however_much_was_loaded() {
     rig.close(b);
     rig.assert_nothing();
 }
+
+/// What is saved survives a resume, also what nobody has the context of.
+#[test]
+fn g8_a_session_that_was_saved_without_an_answer_is_flushed_after_a_resume() {
+    let rig = staying(Model::default());
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, LOST);
+        chip.fail_code(cc::CONTEXT_SAVE, Fault::Answer(rc::RETRY));
+    }
+    rig.raw().random().unwrap();
+    assert!(rig.chip.borrow_mut().fail_none() > 1);
+    reset(&rig, Reset::Loaded);
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::HASH_SEQUENCE_START, LOST);
+    assert!(b.hash_start().is_err());
+    assert!(rig.chip.borrow_mut().fail_none() > 0);
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
