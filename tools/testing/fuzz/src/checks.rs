@@ -100,8 +100,8 @@ impl Program<'_> {
         let starts = usize::from(parsed.code == cc::START_AUTH_SESSION);
         // Others may have loaded what they have, and what they have may close the gap.
         let possible = self.rig.chip.borrow().neighbours == Neighbours::Possible;
-        // What a fault has left there stays, lest it be theirs.
-        let strangers = !self.raw.is_empty() || self.past.faults && possible;
+        // What a fault has left there stays, lest it be theirs; so does what the TPM claims to have ended.
+        let strangers = !self.raw.is_empty() || self.past.faults && possible || self.past.lies;
         let model = &self.setup.model;
         !strangers
             && objects.len() + persistent + usize::from(makes) <= model.object_slots
