@@ -114,7 +114,7 @@ impl Engine {
                 self.settle_by_saving(tpm, handle);
             }
             if self.sessions.in_doubt().next() == Some(handle) {
-                self.give_up(tpm, handle);
+                self.end_session(tpm, handle);
             }
         }
     }
@@ -134,14 +134,7 @@ impl Engine {
                 return;
             };
 
-            self.give_up(tpm, handle);
+            self.end_session(tpm, handle);
         }
-    }
-
-    fn give_up(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
-        if !matches!(self.courier.flush(tpm, handle), Verdict::Done(())) {
-            self.debris = Debris::Suspected;
-        }
-        self.lose_session(handle);
     }
 }

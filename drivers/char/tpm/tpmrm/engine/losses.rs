@@ -16,13 +16,23 @@ use crate::engine::{
 impl Engine {
     /// The session is gone.
     pub(crate) fn lose_session(&mut self, handle: SessionHandle) {
+        self.note_loss(handle);
+        self.sessions.remove(handle);
+    }
+
+    /// The same for a session that may still be in the TPM: it is nobody's until it is flushed.
+    pub(crate) fn disown_session(&mut self, handle: SessionHandle) {
+        self.note_loss(handle);
+        self.sessions.disown(handle);
+    }
+
+    fn note_loss(&self, handle: SessionHandle) {
         if let Some(Owner::Space(space)) = self.sessions.find(handle).map(Session::owner) {
             self.watch.note(Event::Lost {
                 space: *space,
                 handle: handle.to_wire(),
             });
         }
-        self.sessions.remove(handle);
     }
 
     /// The sessions for which `is_alive` does not say so are gone.

@@ -319,6 +319,14 @@ impl Session {
     pub(crate) fn abandon(&mut self) {
         self.owner = Owner::Nobody;
     }
+
+    /// The same, and nobody will ever know more about it. If the TPM has one of its number loaded,
+    /// that counts as another one.
+    pub(crate) fn disown(&mut self) {
+        self.abandon();
+        self.place = Place::Saved;
+        self.doubt = Doubt::None;
+    }
 }
 
 /// Compares in a time that does not tell where the difference is: whoever has the context has the

@@ -121,6 +121,14 @@ impl Sessions {
         self.changes = self.changes.wrapping_add(1);
     }
 
+    /// Leaves a session to nobody, wherever it is.
+    pub(crate) fn disown(&mut self, handle: SessionHandle) {
+        if let Some(session) = self.find_mut(handle) {
+            session.disown();
+        }
+        self.changes = self.changes.wrapping_add(1);
+    }
+
     /// Any session that nobody has.
     pub(crate) fn orphan(&self, is_meant: impl Fn(SessionHandle) -> bool) -> Option<SessionHandle> {
         self.table

@@ -248,16 +248,19 @@ impl Engine {
     /// Strikes it off. It is rarely the only one: when the TPM was reset, all have ended. That is
     /// looked into when the command ends.
     pub(crate) fn session_is_absent(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
-        if let Some(session) = self.sessions.find(handle) {
-            if session.context().is_empty() {
-                // It was never saved: perhaps it is there, under a number that we were not told.
-                self.debris = Debris::Suspected;
-            }
-            if session.may_be_saved() {
-                let _ = self.courier.flush(tpm, handle);
-            }
+        let Some(session) = self.sessions.find(handle) else {
+            return;
+        };
+
+        if session.context().is_empty() {
+            // It was never saved: perhaps it is there, under a number that we were not told.
+            self.debris = Debris::Suspected;
         }
-        self.lose_session(handle);
+        if session.may_be_saved() {
+            self.end_session(tpm, handle);
+        } else {
+            self.lose_session(handle);
+        }
         self.doubts = Doubts::Reset;
     }
 
@@ -282,11 +285,22 @@ impl Engine {
 
         if stored.is_err() {
             // The TPM broke its word about the size, and there is no memory for that.
-            let _ = self.courier.flush(tpm, handle);
-            self.lose_session(handle);
+            self.end_session(tpm, handle);
             return Save::Lost;
         }
         Save::Saved
+    }
+
+    /// Ends a session that is of no use any more to whoever has it. If the TPM does not end it now, it
+    /// is tried again.
+    pub(crate) fn end_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+        match self.courier.flush(tpm, handle) {
+            Verdict::Done(()) => self.lose_session(handle),
+            Verdict::Refused(_) | Verdict::Unknown(_) => {
+                self.debris = Debris::Suspected;
+                self.disown_session(handle);
+            }
+        }
     }
 
     /// Ends a session in the TPM, and strikes it off when that is done.

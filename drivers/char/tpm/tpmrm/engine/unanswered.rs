@@ -7,10 +7,7 @@
 //! not tell of is not trusted any more.
 
 use crate::engine::{
-    courier::{
-        Verdict,
-        ATTEMPTS, //
-    },
+    courier::ATTEMPTS,
     names::{
         Names,
         Target, //
@@ -18,7 +15,6 @@ use crate::engine::{
     reread::Doubts,
     slots::Occupant,
     spaces::ObjectId,
-    tidy::Debris,
     tpm::Tpm,
     wire::{
         command::{
@@ -90,12 +86,7 @@ impl Engine {
         match insist(|| self.list(tpm, HandleGroup::LoadedSession)) {
             Ok(listed) if listed.iter().any(is_it) => {}
             Ok(_) => self.lose_session(handle),
-            Err(_) => {
-                if !matches!(self.courier.flush(tpm, handle), Verdict::Done(())) {
-                    self.debris = Debris::Suspected;
-                }
-                self.lose_session(handle);
-            }
+            Err(_) => self.end_session(tpm, handle),
         }
     }
 }

@@ -420,3 +420,23 @@ fn g5_a_number_that_is_given_again_beside_neighbours_is_not_taken_for_the_old_se
 fn g5_a_number_is_not_used_while_the_tpm_does_not_tell_whether_it_was_given_again() {
     a_number_is_given_again_beside_neighbours(Mute::Two);
 }
+
+/// The TPM has saved the session, nobody has the context, and the TPM does not flush it for a while.
+#[test]
+fn g8_a_session_that_was_saved_without_an_answer_is_flushed_at_last() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::After(kernel::error::code::EIO));
+        chip.fail_code(cc::FLUSH_CONTEXT, Fault::Answer(rc::RETRY));
+    }
+    // Somebody else comes, and nothing of ours is to be loaded.
+    rig.raw().random().unwrap();
+    assert!(rig.chip.borrow_mut().fail_none() > 1);
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.assert_nothing();
+}

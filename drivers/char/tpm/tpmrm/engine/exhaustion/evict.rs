@@ -66,18 +66,31 @@ impl Engine {
         }
     }
 
+    /// The same for a session that may still be in the TPM: it is nobody's until it is flushed.
+    pub(crate) fn disown_session(&mut self, handle: SessionHandle) {
+        let owner = self.enter_loss(handle);
+
+        self.sessions.disown(handle);
+        if let Some(space) = owner {
+            self.tell(space, News::Lost);
+        }
+    }
+
     /// Strikes a session off, and enters it as lost by the space that had it; returns that.
     fn strike_off(&mut self, handle: SessionHandle) -> Option<SpaceId> {
-        let session = self.sessions.find(handle)?;
-        let handle = session.handle();
-        let owner = match session.owner() {
-            Owner::Space(space) => Some(*space),
-            Owner::Detached { .. } | Owner::Nobody => None,
-        };
+        let owner = self.enter_loss(handle);
 
         self.sessions.remove(handle);
+        owner
+    }
 
-        let space = owner?;
+    /// Enters a session as lost by the space that has it; returns that.
+    fn enter_loss(&mut self, handle: SessionHandle) -> Option<SpaceId> {
+        let session = self.sessions.find(handle)?;
+        let handle = session.handle();
+        let Owner::Space(space) = *session.owner() else {
+            return None;
+        };
 
         self.spaces.get_mut(space)?.standing_mut().lose(handle);
         self.watch.note(Event::Lost {
