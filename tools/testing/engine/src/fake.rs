@@ -30,6 +30,8 @@ pub struct Model {
     pub gap: u64,
     /// How many bytes a context has at least.
     pub context_size: usize,
+    /// Whether it has TPM2_ReadClock.
+    pub has_clock: bool,
 }
 
 /// In which order a TPM gives numbers to sessions; the specification leaves it open.
@@ -53,6 +55,7 @@ impl Default for Model {
             numbers: Numbers::Lowest,
             gap: 255,
             context_size: 0,
+            has_clock: true,
         }
     }
 }
@@ -203,7 +206,9 @@ impl Fake {
         if size != su(command.len()) {
             return Err(rc::COMMAND_SIZE);
         }
-        let (_, handles, _) = commands()
+        let (_, handles, _) = self
+            .contexts
+            .commands()
             .find(|known| known.0 == code)
             .ok_or(rc::COMMAND_CODE)?;
         let handles: Vec<u32> = (0..handles).map(|_| get.u32()).collect();
@@ -458,7 +463,7 @@ impl Fake {
                     let flags = u32::from(flushes) << 24 | u32::from(response) << 28;
                     (code, code | handles << 25 | flags | extensive)
                 };
-                (commands().map(attributes).collect(), 1)
+                (self.contexts.commands().map(attributes).collect(), 1)
             }
             cap::HANDLES => {
                 let handles = self.contexts.handles(first);

@@ -4,7 +4,7 @@
 
 use super::{Model, Numbers};
 use crate::command::{hmac, name_of, Kind};
-use crate::tpm::{cap, rc, rh};
+use crate::tpm::{cap, cc, rc, rh};
 use crate::wire::{su, Get, Put};
 
 /// What authenticates the blobs.
@@ -394,6 +394,12 @@ impl Contexts {
         }
     }
 
+    /// The commands that it has.
+    pub fn commands(&self) -> impl Iterator<Item = (u32, u32, bool)> {
+        let has_clock = self.model.has_clock;
+        super::commands().filter(move |(code, _, _)| has_clock || *code != cc::READ_CLOCK)
+    }
+
     pub fn properties(&self) -> Vec<(u32, u32)> {
         let model = &self.model;
         let active = self.sessions.iter().flatten().count();
@@ -410,7 +416,7 @@ impl Contexts {
             (cap::PT_MAX_RESPONSE_SIZE, 4096),
             (cap::PT_MAX_OBJECT_CONTEXT, su(model.context_size.max(1024))),
             (cap::PT_MAX_SESSION_CONTEXT, su(model.context_size.max(256))),
-            (cap::PT_TOTAL_COMMANDS, su(super::commands().count())),
+            (cap::PT_TOTAL_COMMANDS, su(self.commands().count())),
             (
                 cap::PT_HR_LOADED,
                 su(model.loaded_sessions - self.free_loaded()),

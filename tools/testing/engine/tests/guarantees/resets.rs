@@ -93,6 +93,7 @@ fn g5_nothing_that_is_loaded_is_used_or_saved_before_the_tpm_has_told_of_resets(
         let rig = staying(Model::default());
         let (a, b) = (rig.open(ALICE), rig.open(BOB));
         let session = a.start(Kind::Policy).unwrap();
+        let sequence = a.hash_start().unwrap();
         if let Some(kind) = kind {
             reset(&rig, kind);
         }
@@ -109,8 +110,14 @@ fn g5_nothing_that_is_loaded_is_used_or_saved_before_the_tpm_has_told_of_resets(
         assert_eq!(count(&sent, cc::CONTEXT_SAVE), 0, "{sent:?}");
         rig.chip.borrow_mut().fail_none();
         match kind {
-            None => drop(a.policy_digest(session.handle).unwrap()),
-            Some(_) => lost(a.policy_digest(session.handle)),
+            None => {
+                a.policy_digest(session.handle).unwrap();
+                a.hash_update(&sequence, b"data").unwrap();
+            }
+            Some(_) => {
+                lost(a.policy_digest(session.handle));
+                lost(a.hash_update(&sequence, b"data"));
+            }
         }
         rig.close(a);
         rig.close(b);
@@ -192,6 +199,63 @@ fn g8_a_session_that_was_saved_without_an_answer_is_flushed_after_a_resume() {
     assert!(b.hash_start().is_err());
     assert!(rig.chip.borrow_mut().fail_none() > 0);
     lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+/// What it then loads and makes is trusted: there is nothing to ask.
+#[test]
+fn g3_a_tpm_without_a_clock_keeps_what_is_loaded_and_is_not_asked_for_resets() {
+    let rig = staying(Model {
+        has_clock: false,
+        ..Model::default()
+    });
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    let sequence = a.hash_start().unwrap();
+    let [objects, sessions] = rig.loaded();
+    assert_eq!((objects.len(), sessions), (1, vec![session.handle]));
+    let (_, sent) = rig.sent(|| {
+        let (started, hit) = rig.faulty(0, LOST, || b.start(Kind::Policy));
+        assert!(started.is_err() && hit);
+    });
+    assert_eq!(count(&sent, cc::READ_CLOCK), 0, "{sent:?}");
+    let (_, sent) = rig.sent(|| {
+        a.policy_digest(session.handle).unwrap();
+        a.hash_update(&sequence, b"data").unwrap();
+    });
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
+
+/// The lists would not tell what is ours.
+#[test]
+fn g3_a_clear_before_the_tpm_has_told_of_resets_has_the_books_read_later() {
+    let rig = staying(Model::default());
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap();
+    let sequence = a.hash_start().unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, LOST);
+        chip.fail_code(cc::READ_CLOCK, Fault::Answer(rc::FAILURE));
+    }
+    b.start(Kind::Policy).unwrap_err();
+    rig.chip.borrow_mut().device.flush(session.handle).unwrap();
+    let (cleared, sent) = rig.sent(|| b.clear());
+    cleared.unwrap();
+    let after = sent.iter().skip_while(|sent| sent.code() != cc::CLEAR);
+    let asked = after.filter(|sent| sent.code() == cc::GET_CAPABILITY);
+    assert_eq!(asked.count(), 0, "{sent:?}");
+    rig.chip.borrow_mut().fail_none();
+    b.random().unwrap();
+    let (used, sent) = rig.sent(|| a.policy_digest(session.handle));
+    lost(used);
+    assert_eq!(count(&sent, cc::POLICY_GET_DIGEST), 0, "{sent:?}");
+    a.hash_update(&sequence, b"data").unwrap();
     rig.close(a);
     rig.close(b);
     rig.assert_nothing();

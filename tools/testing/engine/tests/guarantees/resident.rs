@@ -6,7 +6,7 @@ use crate::count;
 use harness::chip::Fault;
 use harness::client::SU_CLEAR;
 use harness::command::{Auth, Command, Kind, AUDIT, CONTINUE};
-use harness::rig::{label, rc, Rig, ALICE, BOB};
+use harness::rig::{errno, label, rc, Rig, ALICE, BOB};
 use harness::tpm::{cap, cc, rc as code, rh};
 use harness::wire::{Get, Put};
 use kernel::fault::live_bytes;
@@ -338,4 +338,72 @@ fn g4_how_many_sessions_others_have_loaded_does_not_show() {
         assert!(!rig.loaded()[1].is_empty());
         assert_eq!(b.property(cap::PT_HR_LOADED_AVAIL), before, "{n}");
     }
+}
+
+/// A flush is tried four times, and none of them is answered.
+#[test]
+fn g5_a_session_that_stayed_and_may_have_been_flushed_is_looked_for() {
+    let eio = kernel::error::code::EIO;
+    for (fault, lives) in [(Fault::Before(eio), true), (Fault::After(eio), false)] {
+        let rig = staying();
+        let a = rig.open(ALICE);
+        let session = a.start(Kind::Policy).unwrap().handle;
+        rig.chip.borrow_mut().fail_code(cc::FLUSH_CONTEXT, fault);
+        assert_eq!(errno(a.flush(session)), 5);
+        rig.chip.borrow_mut().fail_none();
+        let (used, sent) = rig.sent(|| a.policy_digest(session));
+        if lives {
+            used.unwrap();
+            a.flush(session).unwrap();
+        } else {
+            assert_eq!(rc(used), code::LOST_H0);
+            assert_eq!(count(&sent, cc::POLICY_GET_DIGEST), 0, "{sent:?}");
+        }
+        rig.assert_nothing();
+    }
+}
+
+#[test]
+fn g5_g8_a_session_that_may_have_been_flushed_by_a_silent_tpm_is_given_up_and_flushed_later() {
+    let rig = staying();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let session = a.start(Kind::Policy).unwrap().handle;
+    let dead = Fault::Before(kernel::error::code::EIO);
+    for code in [cc::FLUSH_CONTEXT, cc::GET_CAPABILITY] {
+        rig.chip.borrow_mut().fail_code(code, dead);
+    }
+    assert_eq!(errno(a.flush(session)), 5);
+    assert_eq!(rig.loaded()[1], [session]);
+    assert_eq!(rc(a.policy_digest(session)), code::LOST_H0);
+    rig.chip.borrow_mut().fail_none();
+    b.random().unwrap();
+    rig.assert_nothing();
+}
+
+#[test]
+fn g1_what_nobody_has_any_more_leaves_before_what_is_in_use() {
+    let rig = staying();
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    b.mac_key(b"b").unwrap();
+    let keys: Vec<_> = (0..2)
+        .map(|n| a.mac_key(&label("key", n)).unwrap())
+        .collect();
+    let refusal = Fault::Answer(code::RETRY);
+    rig.chip.borrow_mut().fail_code(cc::FLUSH_CONTEXT, refusal);
+    rig.close(b);
+    rig.chip.borrow_mut().fail_none();
+    assert_eq!(rig.loaded()[0].len(), 3);
+    // The next command cannot flush it when it begins, and can when it needs the room.
+    for _ in 0..4 {
+        rig.chip.borrow_mut().fail_next(cc::FLUSH_CONTEXT, refusal);
+    }
+    let (_, sent) = rig.sent(|| {
+        let new = a.mac_key(b"new").unwrap();
+        for (n, key) in keys.iter().enumerate() {
+            a.assert_mac_key(key, &label("key", n));
+        }
+        a.assert_mac_key(&new, b"new");
+    });
+    assert_eq!(count(&sent, cc::FLUSH_CONTEXT), 5, "{sent:?}");
+    assert_eq!(count(&sent, cc::CONTEXT_LOAD), 0, "{sent:?}");
 }

@@ -45,6 +45,7 @@ const fn model(
         },
         gap,
         context_size,
+        has_clock: true,
     }
 }
 
