@@ -440,3 +440,27 @@ fn g8_a_session_that_was_saved_without_an_answer_is_flushed_at_last() {
     rig.close(a);
     rig.assert_nothing();
 }
+
+/// It cannot be saved then either: it may be loaded, so it is ended, whatever the TPM says.
+#[test]
+fn g9_a_session_that_stays_in_doubt_is_ended_when_somebody_else_comes() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    rig.raw().random().unwrap();
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_nth(0, Fault::After(kernel::error::code::EIO));
+        chip.fail_code(cc::CONTEXT_SAVE, Fault::Answer(rc::RETRY));
+        chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+    }
+    assert!(a.policy_digest(session.handle).is_err());
+    rig.raw().random().unwrap();
+    assert!(rig.chip.borrow_mut().fail_none() > 3);
+    let [_, loaded] = rig.loaded();
+    assert!(loaded.is_empty());
+    lost(a.policy_digest(session.handle));
+    rig.close(a);
+    rig.assert_nothing();
+}
