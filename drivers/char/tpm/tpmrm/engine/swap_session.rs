@@ -71,6 +71,9 @@ impl Engine {
     ) -> Result<(), Failure> {
         let mut refusal = Refusal::Errno(EIO);
 
+        if self.numbers == Numbers::Untold {
+            self.settle_sessions_in_doubt(tpm).map_err(Refusal::Errno)?;
+        }
         if self.sessions.find(handle).map(Session::place) == Some(Place::Saved) {
             self.expect_session(tpm, needed);
         }
@@ -91,9 +94,7 @@ impl Engine {
     pub(crate) fn try_load_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Load {
         if self.numbers == Numbers::Untold {
             // Another one may have its number, and be taken for it when there is no answer.
-            if let Err(error) = self.settle_sessions_in_doubt(tpm) {
-                return Load::Failed(Refusal::Errno(error).into());
-            }
+            return Load::Failed(Refusal::Errno(EIO).into());
         }
 
         let whereabouts = self.find_out(tpm, handle);

@@ -464,3 +464,34 @@ fn g9_a_session_that_stays_in_doubt_is_ended_when_somebody_else_comes() {
     rig.close(a);
     rig.assert_nothing();
 }
+
+/// What is to be listed is listed for the client that needs it, not while others wait.
+#[test]
+fn g9_nothing_is_listed_when_somebody_else_comes() {
+    let rig = Rig::new();
+    rig.let_stay(1000);
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let sessions = old_and_new(&rig, &a);
+    {
+        let mut chip = rig.chip.borrow_mut();
+        chip.fail_code(
+            cc::START_AUTH_SESSION,
+            Fault::After(kernel::error::code::EIO),
+        );
+        chip.fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+    }
+    assert!(b.start(Kind::Policy).is_err());
+    assert!(rig.chip.borrow_mut().fail_none() > 1);
+    rig.chip
+        .borrow_mut()
+        .fail_nth(0, Fault::Answer(rc::CONTEXT_GAP));
+    let (_, sent) = rig.sent(|| rig.withdraw());
+    assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    assert_eq!(crate::count(&sent, cc::GET_CAPABILITY), 0, "{sent:?}");
+    for session in sessions {
+        a.policy_digest(session).unwrap();
+    }
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
