@@ -104,8 +104,9 @@ impl Engine {
         }
     }
 
-    /// Flushes what is loaded and not on our books, if there may be something. That is only right when
-    /// nobody else could have loaded it, so with others around it waits until they have gone.
+    /// Flushes what is loaded and not on our books, if there may be something. That is only
+    /// right when nobody else could have loaded it, so with others around it waits until they
+    /// have gone.
     pub(crate) fn clear_debris(&mut self, tpm: &mut dyn Tpm) {
         if self.debris == Debris::None || tpm.neighbours() == Neighbours::Possible {
             return;
