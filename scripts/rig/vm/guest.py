@@ -122,6 +122,7 @@ class Guest:
         append = (f"console=ttyS0 {root} quiet loglevel=5 "
                   "panic=-1 watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 init_on_alloc=1 "
                   "kunit.enable=1 kunit.autorun=1")
+        append = " ".join([append, *options.append])
         argv = ["qemu-system-x86_64", *accelerator, "-smp", "2", "-m", "2G", "-machine", "q35",
                 "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-kernel", options.image, "-append", append,

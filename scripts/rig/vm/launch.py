@@ -45,8 +45,8 @@ def accelerator(root, lower, options):
         if not os.path.exists(answer):
             say.line("trying KVM with a boot of a few seconds")
             probe = dataclasses.replace(
-                options, command=["true"], directory="/", module="", parameters=[], root="virtiofs", forward=0,
-                tpm_log="", tpm_delay=0.0, tty=False, console="", accelerator="kvm")
+                options, command=["true"], directory="/", module="", parameters=[], append=[], root="virtiofs",
+                forward=0, tpm_log="", tpm_delay=0.0, tty=False, console="", accelerator="kvm")
             probe.timeout = boot_limit(probe)
             works = namespace.run(lambda: quietly(root, lower, probe)) == 0
             with open(answer + ".new", "w") as file:

@@ -13,6 +13,7 @@ class Options:
     image: str = ""
     module: str = ""
     parameters: list = dataclasses.field(default_factory=list)
+    append: list = dataclasses.field(default_factory=list)
     root: str = "virtiofs"
     tpm: str = "crb"
     tpm_log: str = ""
