@@ -2,6 +2,7 @@
 """The module: whether it is loaded, whom it serves, loading and unloading it."""
 
 import ctypes
+import glob
 import os
 
 NAME = "tpmrm"
@@ -14,6 +15,11 @@ SYS_FINIT_MODULE = 313
 
 def is_loaded():
     return os.path.exists(FOLDER)
+
+
+def is_built_in():
+    """Whether it is a part of the kernel: then nobody counts who uses it, since it cannot be unloaded."""
+    return is_loaded() and not os.path.exists(f"{FOLDER}/refcnt")
 
 
 def parameter(name):
@@ -42,6 +48,15 @@ def references():
         return int(file.read())
 
 
+def spaces():
+    """How many spaces it has, of all chips."""
+    count = 0
+    for path in glob.glob("/sys/kernel/debug/tpmrm/*/spaces"):
+        with open(path) as file:
+            count += len(file.readlines()) - 1
+    return count
+
+
 def serves(path):
     """Whether a node is served as it should be: by the module, if that is loaded.
 
@@ -50,13 +65,14 @@ def serves(path):
     """
     if not is_loaded():
         return True
-    before = references()
+    users = spaces if is_built_in() else references
+    before = users()
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        return references() > before
+        return users() > before
     finally:
         os.close(fd)
 

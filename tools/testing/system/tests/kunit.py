@@ -33,14 +33,19 @@ def run(_control):
 def play(path, name):
     module.load(path)
     try:
-        suites = glob.glob(RESULTS)
-        if not suites:
-            print(f"not ok {name} - there is no suite: the kernel or the module was built without them", flush=True)
-        for results in sorted(suites):
-            with open(results) as file:
-                tell(f"{name}_{os.path.basename(os.path.dirname(results))}", file.read())
+        show(name)
     finally:
         module.unload()
+
+
+def show(name):
+    """A line for each test of all suites, by what debugfs says of them."""
+    suites = glob.glob(RESULTS)
+    if not suites:
+        print(f"not ok {name} - there is no suite: the kernel or the module was built without them", flush=True)
+    for results in sorted(suites):
+        with open(results) as file:
+            tell(f"{name}_{os.path.basename(os.path.dirname(results))}", file.read())
 
 
 def tell(suite, text):
