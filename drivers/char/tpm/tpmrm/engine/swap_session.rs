@@ -292,8 +292,8 @@ impl Engine {
         Save::Saved
     }
 
-    /// Ends a session that is of no use any more to whoever has it. If the TPM does not end it now, it
-    /// is tried again.
+    /// Ends a session that is of no use any more to whoever has it. If the TPM does not end it
+    /// now, it is tried again.
     pub(crate) fn end_session(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
         match self.courier.flush(tpm, handle) {
             Verdict::Done(()) => self.lose_session(handle),
