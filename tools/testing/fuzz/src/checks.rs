@@ -463,10 +463,25 @@ impl Program<'_> {
         let hit = self.hit;
         let seat = &mut self.seats[n];
         let user = seat.user;
+        let identified = self.rig.chip.borrow().device.identify(&context);
+        if let (true, Some(id)) = (seat.is_closed && is_session(handle), identified) {
+            // It was answered before it lost another session, and was closed for that.
+            self.files.push(File {
+                context,
+                id,
+                version: None,
+                handle,
+                user,
+                state: FileState::Detached,
+                trust: Trust::Doubtful,
+                is_sequence: false,
+                is_mortal: false,
+            });
+            return;
+        }
         let Some(item) = seat.item(handle).cloned() else {
             panic!("G4: {n} has saved {handle:#x}, which it does not have");
         };
-        let identified = self.rig.chip.borrow().device.identify(&context);
         if identified.is_none() && hit {
             return;
         }
