@@ -179,11 +179,16 @@ impl Engine {
             self.doubts = Doubts::Reset;
             return;
         }
-        // Without a list, they are judged when they are evicted.
-        let _ = self.reread_objects(tpm);
 
-        self.reread_loaded_sessions(tpm);
+        let objects = self.reread_objects(tpm);
+        let sessions = self.reread_loaded_sessions(tpm);
+
         self.reread_sessions(tpm);
+        if objects.and(sessions).is_err() {
+            // What is believed to be loaded may be something else the next time: it is asked again.
+            self.doubts = Doubts::Reset;
+            return;
+        }
         self.doubts = Doubts::None;
         // From here on the books are right, and a reset that comes later is told from those before.
         self.era.forget();
@@ -191,15 +196,16 @@ impl Engine {
     }
 
     /// Strikes off the loaded sessions that the TPM does not have any more.
-    fn reread_loaded_sessions(&mut self, tpm: &mut dyn Tpm) {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::list`]; then nothing has changed.
+    fn reread_loaded_sessions(&mut self, tpm: &mut dyn Tpm) -> Result {
         if self.sessions.loaded().next().is_none() {
-            return;
+            return Ok(());
         }
 
-        // Without a list, they are judged when they are saved.
-        let Ok(found) = self.list(tpm, HandleGroup::LoadedSession) else {
-            return;
-        };
+        let found = self.list(tpm, HandleGroup::LoadedSession)?;
 
         loop {
             let is_there = |handle: &SessionHandle| {
@@ -207,7 +213,7 @@ impl Engine {
             };
             let gone = self.sessions.loaded().find(|handle| !is_there(handle));
             let Some(handle) = gone else {
-                return;
+                return Ok(());
             };
 
             let _ = self.session_is_not_loaded(tpm, handle);

@@ -260,3 +260,30 @@ fn g3_a_clear_before_the_tpm_has_told_of_resets_has_the_books_read_later() {
     rig.close(b);
     rig.assert_nothing();
 }
+
+/// The TPM does not list what it has when the reset is noticed, and then makes an object without an answer.
+#[test]
+fn g5_a_reset_is_not_forgotten_before_the_tpm_has_listed_what_is_left() {
+    let rig = staying(Model::default());
+    let (a, b) = (rig.open(ALICE), rig.open(BOB));
+    let sequence = a.hash_start().unwrap();
+    for _ in 0..3 {
+        a.start(Kind::Policy).unwrap();
+    }
+    reset(&rig, Reset::All);
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::GET_CAPABILITY, Fault::Answer(rc::RETRY));
+    // The session that is to make room is not there.
+    b.start(Kind::Policy).unwrap();
+    assert!(rig.chip.borrow_mut().fail_none() > 0);
+    rig.chip
+        .borrow_mut()
+        .fail_code(cc::HASH_SEQUENCE_START, LOST);
+    assert!(b.hash_start().is_err());
+    assert!(rig.chip.borrow_mut().fail_none() > 0);
+    lost(a.hash_update(&sequence, b"of a"));
+    rig.close(a);
+    rig.close(b);
+    rig.assert_nothing();
+}
