@@ -5,7 +5,10 @@
 use crate::engine::{
     object::Object,
     refusal::Outcome,
-    session::Session,
+    session::{
+        Owner,
+        Session, //
+    },
     spaces::{
         ObjectId,
         SpaceId, //
@@ -115,10 +118,11 @@ impl Engine {
             }
             Newcomer::Session(room) => {
                 let handle = handle.session().ok_or(EIO)?;
+                let owner = Owner::Space(space);
                 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
-                let session = Session::new(handle, space, room, self.tenure_in(space));
+                let session = Session::new(handle, owner, room, self.tenure_in(space));
                 #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
-                let session = Session::new(handle, space, room);
+                let session = Session::new(handle, owner, room);
 
                 self.number_given(handle);
                 #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]

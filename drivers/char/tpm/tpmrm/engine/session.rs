@@ -92,16 +92,16 @@ impl Session {
         KVec::with_capacity(room, GFP_KERNEL_ACCOUNT)
     }
 
-    /// A session of `space` that is loaded.
+    /// A session of `owner` that is loaded.
     pub(crate) fn new(
         handle: SessionHandle,
-        space: SpaceId,
+        owner: Owner,
         room: KVec<u8>,
         #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)] tenure: Tenure,
     ) -> Self {
         Self {
             handle,
-            owner: Owner::Space(space),
+            owner,
             place: Place::Loaded,
             doubt: Doubt::None,
             context: room,
@@ -109,22 +109,6 @@ impl Session {
             issue: Issue::Never,
             rhythm: Rhythm::new(Beat::ZERO),
             #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
-            tenure,
-        }
-    }
-
-    /// A session of nobody that is loaded.
-    #[cfg(CONFIG_TCG_TPM_RM_EXHAUSTION)]
-    pub(crate) fn orphan(handle: SessionHandle, room: KVec<u8>, tenure: Tenure) -> Self {
-        Self {
-            handle,
-            owner: Owner::Nobody,
-            place: Place::Loaded,
-            doubt: Doubt::None,
-            context: room,
-            sequence: 0,
-            issue: Issue::Never,
-            rhythm: Rhythm::new(Beat::ZERO),
             tenure,
         }
     }

@@ -13,7 +13,10 @@ use crate::engine::{
         Outcome,
         Refusal, //
     },
-    session::Session,
+    session::{
+        Owner,
+        Session, //
+    },
     spaces::SpaceId,
     tidy::Debris,
     tpm::Tpm,
@@ -70,7 +73,8 @@ impl Engine {
         match (room, self.sessions.reserve(2)) {
             (Ok(room), Ok(())) => {
                 self.no_stray(handle);
-                self.sessions.add(Session::orphan(handle, room, tenure));
+                self.sessions
+                    .add(Session::new(handle, Owner::Nobody, room, tenure));
                 // If it cannot be saved, room is made when there is need.
                 let _ = self.save_session(tpm, handle);
                 Ok(())
