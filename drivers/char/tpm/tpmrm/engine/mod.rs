@@ -38,6 +38,7 @@ mod flush_context;
 mod gap;
 mod get_capability;
 mod in_doubt;
+mod listing;
 #[cfg(not(CONFIG_TCG_TPM_RM_EXHAUSTION))]
 mod losses;
 mod names;

@@ -3,10 +3,6 @@
 //! Asking the TPM what it still has, after something that may have ended more than it named.
 
 use crate::engine::{
-    courier::{
-        More,
-        Verdict, //
-    },
     names::Names,
     session::Place,
     slots::{
@@ -15,23 +11,14 @@ use crate::engine::{
     },
     tidy::Debris,
     tpm::Tpm,
-    wire::{
-        capability,
-        handle::{
-            HandleGroup,
-            RawHandle,
-            SessionHandle, //
-        },
+    wire::handle::{
+        HandleGroup,
+        RawHandle,
+        SessionHandle, //
     },
     Engine,
 };
 use kernel::prelude::*;
-
-/// How many handles are asked for at once.
-const MANY: u32 = 254;
-
-/// How many handles a listing has at most: more than any TPM has slots and sessions.
-const HANDLES_MAX: usize = 4096;
 
 /// Whether all that a command names is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,46 +37,6 @@ pub(crate) enum Doubts {
 }
 
 impl Engine {
-    /// The handles of a group that the TPM has, in order.
-    ///
-    /// # Errors
-    ///
-    /// When there is no complete list: for want of memory, or because of what the TPM says.
-    pub(crate) fn list(
-        &mut self,
-        tpm: &mut dyn Tpm,
-        group: HandleGroup,
-    ) -> Result<KVec<RawHandle>> {
-        let mut list = KVec::new();
-        let mut first = group.first();
-
-        loop {
-            let question = [capability::HANDLES, first, MANY];
-            let before = list.len();
-            let verdict = self.courier.ask(tpm, question, |more, mut reader| {
-                for _ in 0..reader.u32().ok()? {
-                    let handle = RawHandle::from_wire(reader.u32().ok()?);
-
-                    list.push(handle, GFP_KERNEL).ok()?;
-                }
-                Some(more)
-            });
-            let more = match verdict {
-                Verdict::Done(more) => more,
-                Verdict::Refused(_) => return Err(EIO),
-                Verdict::Unknown(error) => return Err(error),
-            };
-
-            match (more, list.last()) {
-                (More::No, _) => return Ok(list),
-                (More::Yes, Some(last)) if before < list.len() && list.len() < HANDLES_MAX => {
-                    first = group.after(*last);
-                }
-                (More::Yes, _) => return Err(EIO),
-            }
-        }
-    }
-
     /// Strikes off the loaded objects that the TPM does not have any more. Those that were saved
     /// are judged when they are loaded: only then the TPM tells.
     ///

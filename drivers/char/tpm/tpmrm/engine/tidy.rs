@@ -4,6 +4,7 @@
 
 use crate::engine::{
     courier::Verdict,
+    listing::HANDLES_MAX,
     policy::{
         Fate,
         Policy,
@@ -14,12 +15,10 @@ use crate::engine::{
         Neighbours,
         Tpm, //
     },
-    wire::handle::{
-        HandleGroup,
-        RawHandle, //
-    },
+    wire::handle::HandleGroup,
     Engine,
 };
+use kernel::prelude::*;
 
 /// Whether the TPM may hold something of ours that we do not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +105,7 @@ impl Engine {
 
     /// Flushes what is loaded and not on our books, if there may be something. That is only
     /// right when nobody else could have loaded it, so with others around it waits until they
-    /// have gone.
+    /// have gone. Needs no memory.
     pub(crate) fn clear_debris(&mut self, tpm: &mut dyn Tpm) {
         if self.debris == Debris::None || tpm.neighbours() == Neighbours::Possible {
             return;
@@ -115,29 +114,73 @@ impl Engine {
         tpm.end_kernel_session();
 
         self.debris = Debris::None;
-        match self.list(tpm, HandleGroup::Transient) {
-            Ok(listed) => self.settle_objects(tpm, &listed),
-            Err(_) => self.debris = Debris::Suspected,
+        if self.clear_objects(tpm).is_err() {
+            self.debris = Debris::Suspected;
         }
-        match self.list(tpm, HandleGroup::LoadedSession) {
-            Ok(listed) => self.settle_sessions(tpm, &listed),
-            Err(_) => self.debris = Debris::Suspected,
+        if self.clear_sessions(tpm).is_err() {
+            self.debris = Debris::Suspected;
         }
     }
 
-    fn settle_objects(&mut self, tpm: &mut dyn Tpm, listed: &[RawHandle]) {
-        for physical in listed.iter().filter_map(|handle| handle.loaded_object()) {
-            if !self.slots.holds(physical) {
-                let flushed = self.courier.flush(tpm, physical);
-                self.note(flushed);
-            }
+    /// Flushes the loaded objects that are on nobody's books.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Courier::next_listed`], and `EIO` when there is no end.
+    ///
+    /// [`Courier::next_listed`]: crate::engine::courier::Courier::next_listed
+    fn clear_objects(&mut self, tpm: &mut dyn Tpm) -> Result {
+        let mut done = None;
+
+        for _ in 0..HANDLES_MAX {
+            let slots = &self.slots;
+            let next = self
+                .courier
+                .next_listed(tpm, HandleGroup::Transient, done, |listed| {
+                    listed
+                        .loaded_object()
+                        .filter(|physical| !slots.holds(*physical))
+                })?;
+            let Some((index, physical)) = next else {
+                return Ok(());
+            };
+
+            done = Some(index);
+
+            let flushed = self.courier.flush(tpm, physical);
+
+            self.note(flushed);
         }
+        Err(EIO)
     }
 
-    fn settle_sessions(&mut self, tpm: &mut dyn Tpm, listed: &[RawHandle]) {
-        for handle in listed.iter().filter_map(|handle| handle.session()) {
+    /// Flushes the loaded sessions that are on nobody's books.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Courier::next_listed`], and `EIO` when there is no end.
+    ///
+    /// [`Courier::next_listed`]: crate::engine::courier::Courier::next_listed
+    fn clear_sessions(&mut self, tpm: &mut dyn Tpm) -> Result {
+        let mut done = None;
+
+        for _ in 0..HANDLES_MAX {
+            let sessions = &self.sessions;
+            let next =
+                self.courier
+                    .next_listed(tpm, HandleGroup::LoadedSession, done, |listed| {
+                        listed.session().filter(|handle| {
+                            sessions
+                                .find(*handle)
+                                .is_none_or(|session| session.place() != Place::Loaded)
+                        })
+                    })?;
+            let Some((index, handle)) = next else {
+                return Ok(());
+            };
+
+            done = Some(index);
             match self.sessions.find_mut(handle) {
-                Some(session) if session.place() == Place::Loaded => {}
                 // It was loaded, and we were not told. It leaves with the others.
                 Some(session) if session.may_be_loaded() => session.loaded(),
                 // It is none of ours, or ours has ended without our knowledge, and this is another
@@ -151,6 +194,7 @@ impl Engine {
                 }
             }
         }
+        Err(EIO)
     }
 
     fn note(&mut self, flushed: Verdict) {

@@ -54,19 +54,24 @@ fn g9_what_a_raw_user_has_loaded_survives_a_lost_response_of_ours() {
     rig.assert_nothing();
 }
 
+/// It takes all slots of the TPM, and there was no answer, while others were there.
+fn fill(rig: &Rig, a: &Space<'_>, code: u32, make: fn(&Space<'_>) -> bool) {
+    rig.chip.borrow_mut().neighbours = Neighbours::Possible;
+    for _ in 0..SLOTS {
+        rig.chip.borrow_mut().fail_code(code, Fault::After(EIO));
+        assert!(!make(a));
+        assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
+    }
+    rig.chip.borrow_mut().neighbours = Neighbours::Absent;
+}
+
 /// It takes all slots of the TPM, which does not list it in time: for so many questions.
 fn takes_all_slots(code: u32, make: fn(&Space<'_>) -> bool, unanswered: usize) {
     let rig = Rig::new();
     let a = rig.open(ALICE);
-    rig.chip.borrow_mut().neighbours = Neighbours::Possible;
-    for _ in 0..SLOTS {
-        rig.chip.borrow_mut().fail_code(code, Fault::After(EIO));
-        assert!(!make(&a));
-        assert_eq!(rig.chip.borrow_mut().fail_none(), 1);
-    }
+    fill(&rig, &a, code, make);
     {
         let mut chip = rig.chip.borrow_mut();
-        chip.neighbours = Neighbours::Absent;
         for n in 0..unanswered {
             chip.fail_nth(n, Fault::Answer(rc::RETRY));
         }
@@ -93,6 +98,29 @@ fn g1_sessions_that_a_lost_response_made_take_no_room_from_others() {
         |space| space.start(Kind::Hmac).is_ok(),
         2,
     );
+}
+
+/// What takes all slots, and nobody was told of it, is gone after a command that had no memory.
+fn is_flushed_without_memory(code: u32, make: fn(&Space<'_>) -> bool) {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    fill(&rig, &a, code, make);
+    rig.starve(1, true);
+    a.random().unwrap();
+    rig.feed();
+    rig.assert_nothing();
+}
+
+#[test]
+fn g8_objects_that_a_lost_response_made_are_flushed_without_memory() {
+    is_flushed_without_memory(cc::HASH_SEQUENCE_START, |space| space.hash_start().is_ok());
+}
+
+#[test]
+fn g8_sessions_that_a_lost_response_made_are_flushed_without_memory() {
+    is_flushed_without_memory(cc::START_AUTH_SESSION, |space| {
+        space.start(Kind::Hmac).is_ok()
+    });
 }
 
 #[test]

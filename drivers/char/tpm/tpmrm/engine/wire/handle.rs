@@ -43,6 +43,11 @@ impl RawHandle {
         self.0 >> TYPE_SHIFT
     }
 
+    /// The number within the listing of its group.
+    pub(crate) const fn index(self) -> u32 {
+        index_in_group(self.0)
+    }
+
     /// What the handle stands for when a client wrote it.
     pub(crate) fn of_client(self) -> ClientHandle {
         match self.handle_type() {
