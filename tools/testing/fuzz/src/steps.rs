@@ -582,7 +582,8 @@ impl<'r> Program<'r> {
         let expect = self.reconsider(n, command, expect);
         let starve = self.starve.take();
         self.past.hunger |= starve.is_some();
-        self.commanded = true;
+        // Who is closed is refused, and nothing else is done.
+        self.commanded = !self.seats[n].is_closed;
         let rig = self.rig;
         let outcome = self.with_faults(|this| {
             let space = this.seats[n].space();
