@@ -340,6 +340,9 @@ impl Program<'_> {
         let Ok(response) = outcome else {
             return;
         };
+        if self.seats[n].is_closed {
+            return self.saved_before_closed(n, parsed, response);
+        }
         match parsed.code {
             cc::START_AUTH_SESSION => {
                 // With a fault, a header alone may claim success.
@@ -462,23 +465,8 @@ impl Program<'_> {
         let context = response[HEADER..].to_vec();
         let hit = self.hit;
         let seat = &mut self.seats[n];
-        let user = seat.user;
         let identified = self.rig.chip.borrow().device.identify(&context);
-        if let (true, Some(id)) = (seat.is_closed && is_session(handle), identified) {
-            // It was answered before it lost another session, and was closed for that.
-            self.files.push(File {
-                context,
-                id,
-                version: None,
-                handle,
-                user,
-                state: FileState::Detached,
-                trust: Trust::Doubtful,
-                is_sequence: false,
-                is_mortal: false,
-            });
-            return;
-        }
+        let user = seat.user;
         let Some(item) = seat.item(handle).cloned() else {
             panic!("G4: {n} has saved {handle:#x}, which it does not have");
         };
@@ -508,6 +496,32 @@ impl Program<'_> {
             is_sequence: item.is_sequence,
             is_mortal: item.is_mortal,
         });
+    }
+
+    /// The client was answered before it lost a session, and was closed for that: it has what it saved.
+    fn saved_before_closed(&mut self, n: usize, parsed: &Parsed, response: &[u8]) {
+        let (cc::CONTEXT_SAVE, Some(&handle)) = (parsed.code, parsed.handles.first()) else {
+            return;
+        };
+        let context = response[HEADER..].to_vec();
+        let identified = self.rig.chip.borrow().device.identify(&context);
+        if let Some(id) = identified {
+            self.files.push(File {
+                context,
+                id,
+                version: None,
+                handle,
+                user: self.seats[n].user,
+                state: if is_object(handle) {
+                    FileState::Object
+                } else {
+                    FileState::Detached
+                },
+                trust: Trust::Doubtful,
+                is_sequence: false,
+                is_mortal: false,
+            });
+        }
     }
 
     fn loaded(&mut self, n: usize, command: &[u8], response: &[u8]) {
