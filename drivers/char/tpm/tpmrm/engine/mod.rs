@@ -15,6 +15,20 @@
 //! have files of their own: [`context_load`], [`context_save`], [`flush_context`],
 //! [`get_capability`].
 //!
+//! # Guarantees
+//!
+//! Comments, and the names of tests, call them by these numbers:
+//!
+//! - G1: no client finds the TPM full, or its context gap closed, because of others.
+//! - G2: what the TPM has executed is answered.
+//! - G3: a command that fails costs the space nothing else.
+//! - G4: a space names, lists, flushes and uses only what is its own.
+//! - G5: what was lost never comes to mean something else.
+//! - G6: the TPM never sees a session that was lost, so it counts no failed authorization.
+//! - G8: a space leaves nothing in the TPM, however its program ended.
+//! - G9: the kernel and raw users find the TPM empty.
+//! - G10: programs that work on the C driver's node work here.
+//!
 //! C counterpart: `tpm2-space.c`.
 
 #![forbid(unsafe_code)]

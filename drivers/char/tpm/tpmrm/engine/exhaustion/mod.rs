@@ -8,6 +8,10 @@
 //! remembered in the [`standing`] of its space, so that the number never comes to mean something
 //! else there: see [`exchange`]. [`census`] keeps the books true to the TPM.
 //!
+//! That makes one more of the engine's guarantees. G7: who asks for a session gets one within a
+//! bound that no other user can stretch. And it adds to G9: the kernel and raw users find session
+//! numbers left for them.
+//!
 //! The layer is all of this folder, and `CONFIG_TCG_TPM_RM_EXHAUSTION` is about it, and about where
 //! the rest of the engine calls it. Without it, `losses.rs` says what becomes of sessions that are
 //! gone.
