@@ -273,7 +273,7 @@ impl Fault {
 
 /// Which transmission a fault hits.
 #[derive(Clone, Copy, Debug)]
-enum Aim {
+pub enum Aim {
     /// The so-manieth from now, from 0.
     Nth(usize),
     /// Every one with this command code.
@@ -324,12 +324,21 @@ impl<D: Device> Chip<D> {
 
     /// Lets `fault` hit, beside those that were asked for before, the `n`-th transmission from now, from 0.
     pub fn fail_nth(&mut self, n: usize, fault: Fault) {
-        self.faults.push((Aim::Nth(self.log.len() + n), fault));
+        self.fail(Aim::Nth(n), fault);
     }
 
     /// Lets `fault` hit, beside those that were asked for before, every transmission of this command.
     pub fn fail_code(&mut self, code: u32, fault: Fault) {
-        self.faults.push((Aim::Code(code), fault));
+        self.fail(Aim::Code(code), fault);
+    }
+
+    /// Lets `fault` hit, beside those that were asked for before.
+    pub fn fail(&mut self, aim: Aim, fault: Fault) {
+        let aim = match aim {
+            Aim::Nth(n) => Aim::Nth(self.log.len() + n),
+            Aim::Code(_) | Aim::Next(_) => aim,
+        };
+        self.faults.push((aim, fault));
     }
 
     /// Lets `fault` hit, before those that were asked for before, the next transmission of this command.

@@ -3,7 +3,7 @@
 //! One engine over one TPM, with clients: spaces of the engine, and users of the TPM beside it.
 
 use crate::bell::{Heard, News, Record, Recorder};
-use crate::chip::{Chip, Device, Fault, Sent};
+use crate::chip::{Aim, Chip, Device, Fault, Sent};
 use crate::client::{Client, Failure, Outcome};
 use crate::clock::CLOCK;
 use crate::engine::{
@@ -304,10 +304,25 @@ impl<D: Device> Rig<D> {
 
     /// Runs `f` with a fault at the `n`-th transmission, from 0; says whether the fault was reached.
     pub fn faulty<T>(&self, n: usize, fault: Fault, f: impl FnOnce() -> T) -> (T, bool) {
-        self.chip.borrow_mut().fail_nth(n, fault);
-        let value = f();
-        let hits = self.chip.borrow_mut().fail_none();
+        let (value, hits) = self.under(&[(Aim::Nth(n), fault)], f);
         (value, hits > 0)
+    }
+
+    /// Runs `f` with faults, of which the first hits where more than one could; says how often one did.
+    pub fn under<T>(&self, faults: &[(Aim, Fault)], f: impl FnOnce() -> T) -> (T, usize) {
+        for (aim, fault) in faults {
+            self.chip.borrow_mut().fail(*aim, *fault);
+        }
+        let value = f();
+        (value, self.chip.borrow_mut().fail_none())
+    }
+
+    /// Everybody goes, and leaves nothing.
+    pub fn assert_leave<const N: usize>(&self, spaces: [Space<'_>; N]) {
+        for space in spaces {
+            self.close(space);
+        }
+        self.assert_nothing();
     }
 
     /// Runs `f` with the `n`-th allocation of its first call failing, from 1, or also all later ones of that

@@ -78,8 +78,7 @@ fn takes_all_slots(code: u32, make: fn(&Space<'_>) -> bool, unanswered: usize) {
     }
     assert!(make(&a));
     assert_eq!(rig.chip.borrow_mut().fail_none(), unanswered);
-    rig.close(a);
-    rig.assert_nothing();
+    rig.assert_leave([a]);
 }
 
 #[test]
@@ -148,8 +147,7 @@ fn g3_a_session_whose_load_was_not_answered_works_as_if_nothing_had_been() {
         let (lost, reached) = rig.faulty(0, fault, || a.policy_digest(session.handle));
         assert!(reached && lost.is_err());
         assert_eq!(a.policy_digest(session.handle), Ok(digest), "{fault:?}");
-        rig.close(a);
-        rig.assert_nothing();
+        rig.assert_leave([a]);
     }
 }
 
@@ -173,8 +171,7 @@ fn g3_a_tpm_that_answers_nothing_for_a_while_loses_no_session() {
         assert_eq!(a.policy_digest(session.handle), Ok(digest.clone()));
         a.assert_mac_key(&key, b"key");
     }
-    rig.close(a);
-    rig.assert_nothing();
+    rig.assert_leave([a]);
 }
 
 #[test]
@@ -206,8 +203,7 @@ fn g3_a_session_that_is_loaded_without_our_knowledge_is_found() {
     rig.chip.borrow_mut().fail_none();
     assert_eq!(rig.listed(rh::LOADED_SESSION), vec![session.handle]);
     assert_eq!(a.policy_digest(session.handle), Ok(digest));
-    rig.close(a);
-    rig.assert_nothing();
+    rig.assert_leave([a]);
 }
 
 #[test]
@@ -222,8 +218,7 @@ fn g3_a_session_that_was_loaded_without_an_answer_and_cannot_be_saved_is_found()
     a.policy_digest(session.handle).unwrap_err();
     rig.chip.borrow_mut().fail_none();
     assert_eq!(a.policy_digest(session.handle), Ok(digest));
-    rig.close(a);
-    rig.assert_nothing();
+    rig.assert_leave([a]);
 }
 
 #[test]
@@ -341,8 +336,7 @@ fn g3_a_session_of_which_nobody_knows_where_it_is_is_saved_before_it_is_used() {
         let expected = [cc::CONTEXT_SAVE, cc::CONTEXT_LOAD, cc::POLICY_GET_DIGEST];
         assert_eq!(codes(&sent)[..3], expected);
         rig.chip.borrow_mut().fail_none();
-        rig.close(a);
-        rig.assert_nothing();
+        rig.assert_leave([a]);
     }
 }
 
@@ -357,8 +351,7 @@ fn g3_a_session_that_could_be_saved_but_for_the_gap_is_loaded() {
     let expected = [cc::CONTEXT_SAVE, cc::POLICY_GET_DIGEST];
     assert_eq!(codes(&sent)[..2], expected);
     rig.chip.borrow_mut().fail_none();
-    rig.close(a);
-    rig.assert_nothing();
+    rig.assert_leave([a]);
 }
 
 #[test]
@@ -376,8 +369,7 @@ fn g3_a_session_of_which_the_tpm_does_not_tell_where_it_is_is_not_given_up() {
         }
         rig.chip.borrow_mut().fail_none();
         assert_eq!(a.policy_digest(session), Ok(digest), "{fault:?}");
-        rig.close(a);
-        rig.assert_nothing();
+        rig.assert_leave([a]);
     }
 }
 

@@ -112,8 +112,7 @@ fn g10_a_saved_session_outlives_its_space() {
     let last = rig.open(ALICE);
     last.restore(&blob).unwrap();
     last.flush(session.handle).unwrap();
-    rig.close(last);
-    rig.assert_nothing();
+    rig.assert_leave([last]);
 }
 
 #[test]
@@ -287,7 +286,5 @@ fn g10_a_session_that_was_saved_beside_us_is_claimed_by_its_context() {
     let blob = a.save(session.handle).unwrap();
     b.restore(&blob).unwrap();
     uses(&b, &mut session);
-    rig.close(a);
-    rig.close(b);
-    rig.assert_nothing();
+    rig.assert_leave([a, b]);
 }

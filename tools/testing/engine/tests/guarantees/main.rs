@@ -30,9 +30,19 @@ mod sequences;
 mod sessions;
 mod view;
 
-use harness::chip::Sent;
+use harness::chip::{Aim, Fault, Sent};
 use harness::client::{Failure, Outcome};
-use harness::tpm::rc;
+use harness::tpm::{cc, rc};
+use kernel::error::code::EIO;
+
+/// The TPM executes the command, and nobody is told.
+const UNANSWERED: Fault = Fault::After(EIO);
+
+/// The command does not reach the TPM, and nobody is told.
+const UNSENT: Fault = Fault::Before(EIO);
+
+/// The TPM does not list what it has.
+const UNLISTED: (Aim, Fault) = (Aim::Code(cc::GET_CAPABILITY), Fault::Answer(rc::RETRY));
 
 /// How many of these are this command.
 fn count(sent: &[Sent], code: u32) -> usize {

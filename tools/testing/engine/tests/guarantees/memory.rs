@@ -113,9 +113,7 @@ fn g8_who_waited_lost_and_closed_leaves_no_memory() {
             rig.close(space);
         }
         rig.close(a);
-        rig.close(b);
-        rig.close(sure);
-        rig.assert_nothing();
+        rig.assert_leave([b, sure]);
         live_bytes()
     };
     let first = life();

@@ -177,9 +177,7 @@ fn g7_stale_sessions_of_a_kernel_before_this_one_go_first() {
         assert_eq!(living(&rig, &a, &held), held, "{count}");
         assert_eq!(living(&rig, &bob, &got), got, "{count}");
         assert_eq!(a.news(), [], "{count}");
-        rig.close(a);
-        rig.close(bob);
-        rig.assert_nothing();
+        rig.assert_leave([a, bob]);
     }
 }
 
@@ -284,9 +282,7 @@ fn g8_what_the_books_say_is_what_the_tpm_has() {
         forget(&rig, space);
         assert_eq!(rig.lost(space), []);
     }
-    rig.close(a);
-    rig.close(bob);
-    rig.assert_nothing();
+    rig.assert_leave([a, bob]);
 }
 
 #[test]

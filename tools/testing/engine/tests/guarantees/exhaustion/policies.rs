@@ -64,9 +64,7 @@ fn g8_close_loses_all_that_the_space_had() {
     assert_eq!(active(&rig), 2, "all that it had is gone");
     assert_eq!(other.news(), []);
     rig.close(a);
-    rig.close(other);
-    rig.close(bob);
-    rig.assert_nothing();
+    rig.assert_leave([other, bob]);
 }
 
 #[test]
