@@ -103,7 +103,7 @@ pub struct Program<'r> {
     pub past: Past,
     /// Whether a fault hit in this step.
     pub hit: bool,
-    /// Whether a client's command has reached the engine in this step.
+    /// Whether the engine had something sent for a client's command in this step.
     pub commanded: bool,
     /// The faults of the next command.
     pub faults: Vec<(usize, Fault)>,

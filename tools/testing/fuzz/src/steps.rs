@@ -582,9 +582,8 @@ impl<'r> Program<'r> {
         let expect = self.reconsider(n, command, expect);
         let starve = self.starve.take();
         self.past.hunger |= starve.is_some();
-        // Who is closed is refused, and nothing else is done.
-        self.commanded = !self.seats[n].is_closed;
         let rig = self.rig;
+        let before = rig.chip.borrow().log.len();
         let outcome = self.with_faults(|this| {
             let space = this.seats[n].space();
             match starve {
@@ -592,6 +591,8 @@ impl<'r> Program<'r> {
                 None => space.bytes(command),
             }
         });
+        // What the driver refuses itself is no occasion to do something else.
+        self.commanded = rig.chip.borrow().log.len() > before;
         if outcome == Err(Failure::Waits) {
             self.seats[n].wait = Some(Wait::Start(command.to_vec()));
         }
