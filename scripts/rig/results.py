@@ -8,9 +8,10 @@ LINE = re.compile(r"^(ok|not ok|skip) (\S.*)$")
 
 
 class Count:
-    """The tests of all suites that were run."""
+    """The tests of all suites that were run; each line that they print is shown to `show`."""
 
-    def __init__(self):
+    def __init__(self, show=None):
+        self.show = show or (lambda line: print(line, flush=True))
         self.passed = 0
         self.failed = 0
         self.skipped = 0
@@ -18,12 +19,15 @@ class Count:
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
-    def run(self, suite, argv, cwd, prefix=""):
-        """Runs a suite to its end; prints its lines as they come, with a prefix to the tests' names."""
+    def run(self, suite, argv, cwd, prefix="", words=None):
+        """Runs a suite to its end; shows its lines as they come, with a prefix to the tests' names.
+
+        What it says beside that is written to the file `words`, if there is one.
+        """
         before = (self.passed, self.failed, self.skipped)
         try:
             process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, text=True, errors="replace")
+                                       stdout=subprocess.PIPE, stderr=words, text=True, errors="replace")
         except OSError as error:
             self.take(f"not ok {suite} - cannot be run: {error.strerror}")
             return
@@ -42,7 +46,7 @@ class Count:
             self.take(f"not ok {suite} - ran no test")
 
     def take(self, line):
-        print(line, flush=True)
+        self.show(line)
         match = LINE.fullmatch(line)
         if match is None:
             return
@@ -52,3 +56,9 @@ class Count:
             self.skipped += 1
         else:
             self.failed += 1
+
+    def add(self, other):
+        """The same tests, and those of another count."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped

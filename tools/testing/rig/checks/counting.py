@@ -5,8 +5,8 @@ import contextlib
 import io
 import sys
 
-from harness import equal, write, scratch
-from rig import results
+from harness import equal, says, scratch, write
+from rig import beside, results
 
 
 def counted(text, status=0):
@@ -67,3 +67,35 @@ def rig_counts_of_suites_add_up():
     for text in ("echo ok a", "echo skip b - why", "echo not ok c - why; exit 1"):
         count.run("suite", ["sh", "-c", text], "/")
     equal(str(count), "1 passed, 1 failed, 1 skipped", "the last line")
+
+
+def beside_others(*runs):
+    """What is shown of suites that run beside others, and their count."""
+    count = results.Count()
+    thread = beside.Beside([(name, ["sh", "-c", text], "") for name, text in runs], "/")
+    with contextlib.redirect_stdout(io.StringIO()) as lines, contextlib.redirect_stderr(io.StringIO()) as words:
+        thread.start()
+        thread.finish(count)
+    return lines.getvalue(), words.getvalue(), str(count)
+
+
+def rig_suites_beside_others_are_counted_and_shown_whole():
+    lines, words, count = beside_others(("one", "echo ok a; echo why >&2; echo not ok b - why; exit 1"),
+                                        ("two", "echo skip c - why"))
+    equal(lines, "ok a\nnot ok b - why\nskip c - why\n", "the lines")
+    says(words, "suite one", "\nwhy\n", "suite two")
+    equal(count, "1 passed, 1 failed, 1 skipped", "the count")
+
+
+def rig_a_suite_beside_others_that_dies_is_a_failure():
+    _, _, count = beside_others(("one", "kill -9 $$"), ("two", "echo ok c"))
+    equal(count, "1 passed, 1 failed, 0 skipped", "the count")
+
+
+def rig_a_suite_beside_others_that_has_no_end_is_a_failure():
+    count = results.Count(lambda line: None)
+    thread = beside.Beside([("one", ["true"], "")], "/nowhere")
+    thread.run = lambda: None
+    thread.start()
+    thread.finish(count)
+    equal(str(count), "0 passed, 1 failed, 0 skipped", "the count")
