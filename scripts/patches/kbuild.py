@@ -3,8 +3,8 @@
 
 import re
 
-from . import lines
-from .option import NAME, SHORT, Unknown
+from . import conditions, lines
+from .option import NAME, SHORT
 
 CONDITION = re.compile(r"^\s*(ifeq|ifneq|ifdef|ifndef|else|endif)\b\s*(.*?)\s*$")
 KNOWN = {
@@ -21,27 +21,12 @@ ENTRY = re.compile(r"^(config|menuconfig|choice|endchoice|menu|endmenu|if|endif|
 def makefile(name, text):
     """The text of a Makefile without the option."""
     rows = text.splitlines()
-    gone = set()
-    stack = []
+    gone = conditions.gone(name, rows, CONDITION, ("ifeq", "ifneq", "ifdef", "ifndef"), KNOWN)
     listed = False
     for index, row in enumerate(rows):
-        match = CONDITION.match(row)
-        word, rest = match.groups() if match else (None, None)
-        if word in ("ifeq", "ifneq", "ifdef", "ifndef"):
-            stack.append(KNOWN.get((word, rest)))
-        elif word and not stack:
-            raise Unknown(name, index + 1, f"{word} without a condition")
-        elif word == "else" and stack[-1] is not None:
-            if rest:
-                raise Unknown(name, index + 1, "another condition after one that is decided")
-            stack[-1] = not stack[-1]
         listed = bool(LISTED.match(row)) or (listed and rows[index - 1].endswith("\\"))
-        if listed or False in stack or (word and stack[-1] is not None):
+        if listed:
             gone.add(index)
-        if word == "endif":
-            stack.pop()
-    if stack:
-        raise Unknown(name, len(rows), "there is no endif")
     return "\n".join(lines.without(rows, gone)) + "\n"
 
 
