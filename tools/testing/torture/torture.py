@@ -246,7 +246,9 @@ class Torture:
     def sleep(self):
         """Those who have something in the TPM without us have to know: it loses that."""
         self.row.add("sleeps_begun")
-        return sleep.suspend()
+        refused = sleep.suspend()
+        self.row.add("sleeps_over")
+        return refused
 
     def event(self):
         """Each thing happens in each round, in another order: kills and parameters most often."""
@@ -318,7 +320,7 @@ class Torture:
         if not self.unlucky:
             wanted.discard("allocations_failed")
         if not sleep.is_possible():
-            wanted -= {"suspends", "sleeps_begun"}
+            wanted -= {"suspends", "sleeps_begun", "sleeps_over"}
         if not chips.are_possible():
             wanted -= {"plugs", "unplugs", "chip_commands", "random_bytes"}
         if not self.seals:

@@ -8,9 +8,8 @@ import struct
 NAMES = ("clients_started", "clients_killed", "clients_ended", "commands", "keys_checked", "sessions_checked",
          "sequences_checked", "sessions_lost", "sessions_refused", "queued", "noise_bytes", "noise_writes", "ioctls",
          "bystander_checks", "raw_commands", "raw_objects", "pcr_reads", "random_bytes", "trusted_keys", "parameters",
-         "unloads", "unloads_refused", "loads", "plugs", "unplugs", "chip_commands", "sleeps_begun", "suspends",
-         "suspends_refused",
-         "allocations_failed")
+         "unloads", "unloads_refused", "loads", "plugs", "unplugs", "chip_commands", "sleeps_begun", "sleeps_over",
+         "suspends", "suspends_refused", "allocations_failed")
 ENTRY = struct.Struct("=Q")
 # How many can count at the same time.
 ROWS = 64
@@ -37,6 +36,22 @@ class Ledger:
     def total(self, name):
         """The sum of all rows."""
         return sum(Row(self, number).value(name) for number in range(ROWS))
+
+
+class Awake:
+    """A span of time, from when this is made; tells whether the machine has slept in it."""
+
+    def __init__(self, ledger):
+        self.ledger = ledger
+        # In this order: what is over by now has begun before.
+        over = ledger.total("sleeps_over")
+        self.begun = ledger.total("sleeps_begun")
+        # One that has begun may still be to come.
+        self.dozes = self.begun != over
+
+    def is_whole(self):
+        """Whether it has not, for certain."""
+        return not self.dozes and self.ledger.total("sleeps_begun") == self.begun
 
 
 class Row:

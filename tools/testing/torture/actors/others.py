@@ -8,6 +8,8 @@ import select
 
 from harness import module, tss, wire
 
+from .ledger import Awake
+
 PCR = "/sys/class/tpm/tpm0/pcr-sha256/16"
 PERSISTENT = 0x81000001
 SYS_ADD_KEY, SYS_KEYCTL = 248, 250
@@ -51,7 +53,7 @@ def raw_user(row, rng):
 
 def use_key(raw, row, rng):
     """Nobody takes a raw user's key away; but it does not live through a sleep."""
-    before = row.ledger.total("sleeps_begun")
+    awake = Awake(row.ledger)
     try:
         key = tss.Key(raw, rng.randbytes(16))
         key.check()
@@ -59,7 +61,7 @@ def use_key(raw, row, rng):
         key.check()
         key.flush()
     except wire.Rc:
-        if row.ledger.total("sleeps_begun") == before:
+        if awake.is_whole():
             raise
     row.add("raw_objects")
 
