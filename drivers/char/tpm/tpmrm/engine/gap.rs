@@ -8,6 +8,7 @@ use crate::engine::{
     counters::Counters,
     names::Names,
     observer::Event,
+    session::Session,
     swap_session::Load,
     tpm::Tpm,
     wire::{
@@ -55,8 +56,14 @@ impl Engine {
         age >= gap.saturating_sub(gap / MARGIN)
     }
 
-    /// Loads a session and saves it again. If that fails, it is tried again by a later command.
+    /// Loads a session and saves it again, or ends it, if nobody has its newest context. If that
+    /// fails, it is tried again by a later command.
     fn renew(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+        if self.sessions.find(handle).is_some_and(Session::is_disowned) {
+            let _ = self.flush_session(tpm, handle);
+            return;
+        }
+
         let mut load = self.try_load_session(tpm, handle);
 
         // When the gap is closed, the TPM keeps its last slot for this very session.

@@ -304,12 +304,18 @@ impl Session {
         self.owner = Owner::Nobody;
     }
 
-    /// The same, and nobody will ever know more about it. If the TPM has one of its number loaded,
-    /// that counts as another one.
+    /// The same, and its context is of no use: nobody will ever know more about it. If the TPM has
+    /// one of its number loaded, that counts as another one.
     pub(crate) fn disown(&mut self) {
         self.abandon();
         self.place = Place::Saved;
         self.doubt = Doubt::None;
+        self.context.clear();
+    }
+
+    /// Whether all that can be done with it is to end it.
+    pub(crate) fn is_disowned(&self) -> bool {
+        self.place == Place::Saved && self.context.is_empty()
     }
 }
 

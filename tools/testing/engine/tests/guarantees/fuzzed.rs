@@ -76,6 +76,25 @@ fn g8_a_session_that_was_saved_without_an_answer_is_flushed_at_last() {
     rig.assert_leave([a]);
 }
 
+/// That one is the oldest then. The gap is not opened by its context, which is not the newest one.
+#[test]
+fn g8_a_session_that_was_saved_without_an_answer_is_not_forgotten_when_the_gap_is_opened() {
+    let rig = resident();
+    let a = rig.open(ALICE);
+    let [session, other] = [Kind::Policy, Kind::Policy].map(|kind| a.start(kind).unwrap());
+    // It is said twice that it is absent, and it is flushed in vain four times, before the other one is saved.
+    let faults = [
+        (Nth(0), UNANSWERED),
+        (Nth(7), Answer(rc::CONTEXT_GAP)),
+        (Code(cc::FLUSH_CONTEXT), Answer(rc::RETRY)),
+    ];
+    let ((), hits) = rig.under(&faults, || somebody_comes(&rig));
+    assert!(hits > 5);
+    lost(a.policy_digest(session.handle));
+    a.policy_digest(other.handle).unwrap();
+    rig.assert_leave([a]);
+}
+
 /// The session was saved to make room for the one that opens the gap.
 #[test]
 fn g3_g8_a_session_that_left_while_the_gap_was_opened_is_not_taken_for_lost() {
