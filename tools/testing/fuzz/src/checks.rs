@@ -164,6 +164,7 @@ impl Program<'_> {
             assert_eq!(event.code, parsed.code, "G4: another's command was sent");
             self.check_named(n, &parsed, event);
         }
+        let had_lost = self.seats[n].lost.clone();
         // What was lost may have a new owner already.
         self.hear();
         let executed: Vec<&&Event> = seen.iter().filter(|event| event.rc == 0).collect();
@@ -186,7 +187,7 @@ impl Program<'_> {
                 self.executed(n, &parsed, event, outcome);
             }
         } else if is_success {
-            self.succeeded(n, command, &parsed, outcome);
+            self.succeeded(n, command, &parsed, outcome, &had_lost);
         } else {
             self.failed(n, &parsed);
         }
@@ -336,7 +337,14 @@ impl Program<'_> {
     }
 
     /// One of the commands about contexts and sessions has succeeded.
-    fn succeeded(&mut self, n: usize, command: &[u8], parsed: &Parsed, outcome: &Outcome<Vec<u8>>) {
+    fn succeeded(
+        &mut self,
+        n: usize,
+        command: &[u8],
+        parsed: &Parsed,
+        outcome: &Outcome<Vec<u8>>,
+        had_lost: &[u32],
+    ) {
         let Ok(response) = outcome else {
             return;
         };
@@ -349,7 +357,7 @@ impl Program<'_> {
                 let Some(handle) = commands::response_handle(response) else {
                     return assert!(self.hit, "G2: no handle");
                 };
-                self.started(n, handle);
+                self.started(n, handle, had_lost);
             }
             cc::FLUSH_CONTEXT if !parsed.has_sessions => {
                 if let Some(handle) = commands::flushed(command) {
@@ -376,7 +384,8 @@ impl Program<'_> {
         }
     }
 
-    fn started(&mut self, n: usize, handle: u32) {
+    /// The client has a session, and had lost these before.
+    fn started(&mut self, n: usize, handle: u32, had_lost: &[u32]) {
         assert!(is_session(handle), "G10: {handle:#x} for a session");
         let Some(id) = self
             .identity(handle)
@@ -386,9 +395,13 @@ impl Program<'_> {
             return assert!(self.hit, "G2: the TPM has no session {handle:#x}");
         };
         let is_it = |other: &u32| number(*other) == number(handle);
-        let is_lost = self.seats[n].lost.iter().any(is_it);
-        assert!(!is_lost, "G5: {handle:#x} is one that {n} has lost");
+        let was_lost = had_lost.iter().any(is_it);
+        assert!(!was_lost, "G5: {handle:#x} is one that {n} has lost");
         self.take_number(handle);
+        if self.past.faults && self.seats[n].lost.iter().any(is_it) {
+            // The TPM told only then of a reset, and nobody knows what was before.
+            return;
+        }
         self.seats[n].sessions.push(Item {
             trust: trust_after(self.hit),
             ..Item::new(handle, id, None)
