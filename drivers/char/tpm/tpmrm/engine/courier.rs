@@ -146,26 +146,32 @@ impl Courier {
 
     /// TPM2_FlushContext of an object or a session, until it is certain that it is gone. It is done
     /// as well when the TPM has no such thing, since that is what a flush without an answer ends
-    /// in.
+    /// in. It is refused only when no try of it can have been executed.
     pub(crate) fn flush(&mut self, tpm: &mut dyn Tpm, handle: impl Into<RawHandle>) -> Verdict {
         let handle = handle.into().to_wire().to_be_bytes();
-        let mut verdict = Verdict::Unknown(EIO);
+        let mut refusal = None;
+        let mut unknown = None;
         let mut absences: usize = 0;
 
         for _ in 0..ATTEMPTS {
-            verdict = self.send(tpm, CommandCode::FLUSH_CONTEXT, &[&handle], |_| Some(()));
-            match verdict {
-                Verdict::Done(()) => break,
-                Verdict::Refused(code) if code.says_absent() => {
-                    absences = absences.saturating_add(1);
+            match self.send(tpm, CommandCode::FLUSH_CONTEXT, &[&handle], |_| Some(())) {
+                Verdict::Done(()) => return Verdict::Done(()),
+                Verdict::Refused(code) => {
+                    refusal = Some(code);
+                    if code.says_absent() {
+                        absences = absences.saturating_add(1);
+                    }
                     if absences >= OPINIONS {
                         return Verdict::Done(());
                     }
                 }
-                Verdict::Refused(_) | Verdict::Unknown(_) => {}
+                Verdict::Unknown(error) => unknown = Some(error),
             }
         }
-        verdict
+        match (unknown, refusal) {
+            (None, Some(code)) => Verdict::Refused(code),
+            (error, _) => Verdict::Unknown(error.unwrap_or(EIO)),
+        }
     }
 
     /// TPM2_GetCapability for at most `count` values from `first` on; the response is parsed by

@@ -11,12 +11,13 @@ use crate::engine::{
         Outcome,
         Refusal, //
     },
-    session::Place,
+    session::Session,
     spaces::{
         ObjectId,
         SpaceId, //
     },
     tpm::Tpm,
+    unanswered::Ended,
     wire::{
         handle::{
             SessionHandle,
@@ -60,7 +61,7 @@ impl Engine {
     ///
     /// - TPM_RC_REFERENCE_H0 of the resource manager when the session is neither.
     /// - What the TPM said; then nothing has changed.
-    /// - Those of the transport; then it may have ended.
+    /// - Those of the transport; then nothing has changed, or it is lost.
     pub(crate) fn flush_client_session(
         &mut self,
         tpm: &mut dyn Tpm,
@@ -75,22 +76,27 @@ impl Engine {
 
         let user = self.spaces.get(space).ok_or(EINVAL)?.user();
         // Under the handle that the TPM gave: a saved session is listed under another type.
-        let (handle, place) = self
+        let handle = self
             .sessions
             .find(handle)
             .filter(|session| session.belongs_to(space) || session.is_detached_of(user))
-            .map(|session| (session.handle(), session.place()))
+            .map(Session::handle)
             .ok_or(Position::FIRST.refusal())?;
 
         match self.flush_session(tpm, handle) {
-            Verdict::Done(()) => Ok(message.set_response(ResponseCode::SUCCESS, &[])?),
-            Verdict::Refused(code) => Err(Refusal::Response(code)),
-            Verdict::Unknown(error) => {
-                if place == Place::Loaded {
-                    self.session_may_have_ended(tpm, handle);
+            Verdict::Done(()) => {}
+            Verdict::Refused(code) => return Err(Refusal::Response(code)),
+            // The chip is gone, and with it whatever could have its number.
+            Verdict::Unknown(error) if error == EPIPE => return Err(error.into()),
+            Verdict::Unknown(error) => match self.has_ended(tpm, handle) {
+                Ended::Yes => self.sessions.remove(handle),
+                Ended::No => return Err(error.into()),
+                Ended::Untold => {
+                    self.end_session(tpm, handle);
+                    return Err(error.into());
                 }
-                Err(error.into())
-            }
+            },
         }
+        Ok(message.set_response(ResponseCode::SUCCESS, &[])?)
     }
 }

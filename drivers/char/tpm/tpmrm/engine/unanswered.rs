@@ -13,6 +13,10 @@ use crate::engine::{
         Target, //
     },
     reread::Doubts,
+    session::{
+        Place,
+        Session, //
+    },
     slots::Occupant,
     spaces::ObjectId,
     tpm::Tpm,
@@ -39,6 +43,15 @@ enum Reach<'a> {
     Named(&'a Names),
     /// Any.
     All,
+}
+
+/// Whether the TPM has ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Yes,
+    No,
+    /// It does not tell.
+    Untold,
 }
 
 impl Engine {
@@ -79,14 +92,28 @@ impl Engine {
         }
     }
 
-    /// A loaded session may have ended.
+    /// A session may have ended.
     pub(crate) fn session_may_have_ended(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) {
+        match self.has_ended(tpm, handle) {
+            Ended::No => {}
+            Ended::Yes => self.lose_session(handle),
+            Ended::Untold => self.end_session(tpm, handle),
+        }
+    }
+
+    /// Asks whether a session has ended, before its number can be that of another one.
+    pub(crate) fn has_ended(&mut self, tpm: &mut dyn Tpm, handle: SessionHandle) -> Ended {
+        let group = match self.sessions.find(handle).map(Session::place) {
+            Some(Place::Loaded) => HandleGroup::LoadedSession,
+            Some(Place::Saved) => HandleGroup::SavedSession,
+            None => return Ended::Yes,
+        };
         let is_it = |listed: &RawHandle| listed.session() == Some(handle);
 
-        match insist(|| self.list(tpm, HandleGroup::LoadedSession)) {
-            Ok(listed) if listed.iter().any(is_it) => {}
-            Ok(_) => self.lose_session(handle),
-            Err(_) => self.end_session(tpm, handle),
+        match insist(|| self.list(tpm, group)) {
+            Ok(listed) if listed.iter().any(is_it) => Ended::No,
+            Ok(_) => Ended::Yes,
+            Err(_) => Ended::Untold,
         }
     }
 }

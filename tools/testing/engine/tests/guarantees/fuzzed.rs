@@ -2,7 +2,7 @@
 
 //! What fuzzing has found (tools/testing/fuzz), as stories.
 
-use crate::{lost, UNANSWERED, UNLISTED, UNSENT};
+use crate::{lost, refused, UNANSWERED, UNLISTED, UNSENT};
 use harness::chip::Aim::{self, Code, Nth};
 use harness::chip::Fault::{self, Answer};
 use harness::client::Outcome;
@@ -157,6 +157,47 @@ fn g8_a_session_whose_save_and_whose_load_were_not_answered_is_flushed() {
         assert!(digest.is_err() && hits == faults.len());
     }
     lost(a.policy_digest(session.handle));
+    rig.assert_leave([a]);
+}
+
+/// The client flushes a saved session, which the TPM executes, and there is no answer but of such trouble.
+#[test]
+fn g2_g5_a_session_that_was_flushed_without_an_answer_has_ended() {
+    for trouble in [UNANSWERED, Answer(rc::RETRY)] {
+        let rig = Rig::new();
+        let a = rig.open(ALICE);
+        let session = a.start(Kind::Policy).unwrap();
+        let faults = [(Nth(0), UNANSWERED), (Code(cc::FLUSH_CONTEXT), trouble)];
+        let (flushed, hits) = rig.under(&faults, || a.flush(session.handle));
+        assert!(flushed.is_ok() && hits > 3, "{flushed:?}, {hits}");
+        refused(a.policy_digest(session.handle));
+        rig.assert_leave([a]);
+    }
+}
+
+/// The TPM does not tell, and another one may have its number.
+#[test]
+fn g5_g8_a_session_that_may_have_been_flushed_is_not_used_again() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    let faults = [(Code(cc::FLUSH_CONTEXT), UNSENT), UNLISTED];
+    let (flushed, hits) = rig.under(&faults, || a.flush(session.handle));
+    assert!(flushed.is_err() && hits > 3);
+    lost(a.policy_digest(session.handle));
+    rig.assert_leave([a]);
+}
+
+/// Where the TPM tells that it was not flushed, it is the client's as before.
+#[test]
+fn g3_a_session_that_could_not_be_flushed_stays() {
+    let rig = Rig::new();
+    let a = rig.open(ALICE);
+    let session = a.start(Kind::Policy).unwrap();
+    let faults = [(Code(cc::FLUSH_CONTEXT), UNSENT)];
+    let (flushed, hits) = rig.under(&faults, || a.flush(session.handle));
+    assert!(flushed.is_err() && hits > 3);
+    a.policy_digest(session.handle).unwrap();
     rig.assert_leave([a]);
 }
 

@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// No action takes more transmissions than this.
-const ENDLESS: usize = 300;
+const ENDLESS: usize = 500;
 /// And in a program.
 const ENDLESS_PROGRAM: usize = 10_000;
 

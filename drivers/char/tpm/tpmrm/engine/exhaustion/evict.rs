@@ -14,6 +14,7 @@ use crate::engine::{
     space::Space,
     spaces::SpaceId,
     tpm::Tpm,
+    unanswered::Ended,
     wire::handle::SessionHandle,
     Engine,
 };
@@ -37,7 +38,11 @@ impl Engine {
     ) -> Taken {
         match self.courier.flush(tpm, handle) {
             Verdict::Done(()) => {}
-            Verdict::Refused(_) | Verdict::Unknown(_) => return Taken::No,
+            Verdict::Refused(_) => return Taken::No,
+            Verdict::Unknown(_) => match self.has_ended(tpm, handle) {
+                Ended::Yes => {}
+                Ended::No | Ended::Untold => return Taken::No,
+            },
         }
 
         let session = self.sessions.find(handle);

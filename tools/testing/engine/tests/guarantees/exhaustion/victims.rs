@@ -3,7 +3,7 @@
 //! G7: from whom a session number is taken when all are in use, and from whom never.
 
 use super::{active, fetch, forget, hold, lives, living, numbers, taking, waits, LEASE, RESERVE};
-use harness::chip::Fault;
+use harness::chip::{Aim, Fault};
 use harness::clock::pass;
 use harness::command::Kind;
 use harness::engine::{LossPolicy, News};
@@ -326,6 +326,21 @@ fn g7_a_tpm_that_ends_no_session_is_not_asked_again_by_every_command() {
     rig.chip.borrow_mut().fail_none();
     rig.pass_until_called(&bob);
     fetch(&bob);
+}
+
+/// No try to take it is answered, and the first one was executed.
+#[test]
+fn g5_g7_a_victim_that_was_flushed_without_an_answer_is_lost() {
+    let rig = numbers(1);
+    let (a, bob) = (rig.open(ALICE), rig.open(BOB));
+    let held = hold(&a, 1);
+    pass(LEASE);
+    let faults = [(Aim::Code(cc::FLUSH_CONTEXT), crate::UNANSWERED)];
+    let (started, hits) = rig.under(&faults, || bob.start(Kind::Policy));
+    assert!(started.is_ok() && hits > 3, "{started:?}, {hits}");
+    assert_eq!(a.news(), [News::Lost]);
+    crate::lost(a.policy_digest(held[0]));
+    assert_eq!(active(&rig), 1);
 }
 
 #[test]
