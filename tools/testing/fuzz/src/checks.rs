@@ -478,11 +478,11 @@ impl Program<'_> {
         let context = response[HEADER..].to_vec();
         let hit = self.hit;
         let seat = &mut self.seats[n];
-        let identified = self.rig.chip.borrow().device.identify(&context);
         let user = seat.user;
         let Some(item) = seat.item(handle).cloned() else {
             panic!("G4: {n} has saved {handle:#x}, which it does not have");
         };
+        let identified = self.rig.chip.borrow().device.identify(&context);
         if identified.is_none() && hit {
             return;
         }
